@@ -1,0 +1,92 @@
+//! Leases: the right to work on a job for a while, and what a worker says at the end.
+
+use std::time::Duration;
+
+use crate::{FileFacts, Job, JobError, JobId};
+
+/// What is to be done with a live job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Hash its object.
+    Hash,
+    /// Deliver its callback.
+    Deliver,
+}
+
+impl Stage {
+    /// The plain word, as stored.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Stage::Hash => "hash",
+            Stage::Deliver => "deliver",
+        }
+    }
+}
+
+/// The proof of a lease. Only the holder of the latest token of a job can renew or settle it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseToken {
+    /// The job.
+    pub job: JobId,
+    /// A number that no other claim of this job ever gets.
+    pub secret: u64,
+}
+
+/// The right to work on one stage of a job until the lease lapses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The proof.
+    pub token: LeaseToken,
+    /// The stage.
+    pub stage: Stage,
+    /// The number of this attempt at this stage, from 1. A given-back attempt is not counted.
+    pub attempt: u32,
+    /// The job as it was when it was claimed.
+    pub job: Job,
+}
+
+/// What a worker says of a lease at its end. Exactly one of these is settled for every lease that is not lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The object was hashed; the job succeeds.
+    Hashed(FileFacts),
+    /// The job fails for good.
+    Failed(JobError),
+    /// The attempt failed; take it again after the delay.
+    Again {
+        /// From now.
+        delay: Duration,
+        /// Why.
+        error: JobError,
+    },
+    /// The worker stops: the job is due at once and the attempt is not counted. Either stage.
+    GivenBack,
+    /// The receiver took the callback.
+    Delivered {
+        /// What it said, for the record: `200 OK`.
+        said: String,
+    },
+    /// The callback was not taken; send it again after the delay.
+    DeliverAgain {
+        /// From now.
+        delay: Duration,
+        /// What it said or what went wrong.
+        said: String,
+    },
+    /// The callback is given up.
+    DeliveryFailed {
+        /// What it said or what went wrong.
+        said: String,
+    },
+}
+
+impl Outcome {
+    /// The stage that this outcome can end; `None` when it can end either.
+    pub const fn stage(&self) -> Option<Stage> {
+        match self {
+            Outcome::Hashed(_) | Outcome::Failed(_) | Outcome::Again { .. } => Some(Stage::Hash),
+            Outcome::Delivered { .. } | Outcome::DeliverAgain { .. } | Outcome::DeliveryFailed { .. } => Some(Stage::Deliver),
+            Outcome::GivenBack => None,
+        }
+    }
+}
