@@ -1,0 +1,128 @@
+//! The digest algorithms by name, and the list of them.
+//!
+//! An algorithm is one file in `algorithm/` that implements [`Compression`], and one line in the list below; everything
+//! else (names, lengths, kernels of every platform, states) follows from these. What the files leave out on purpose is
+//! the handling of bytes: padding, buffering and byte order are done once for all of them.
+
+mod md5;
+mod sha1;
+pub(crate) mod sha256;
+
+use std::fmt;
+
+use crate::kernel::{Chain, Ladder, Single};
+use crate::platform::Platform;
+use crate::vector::Vector;
+
+/// What distinguishes one algorithm of the MD4 family from another: blocks of 64 bytes, 32-bit words, a chaining value,
+/// and a padding that ends in the message's length in bits (RFC 1321 section 3, FIPS 180-4 section 5).
+pub(crate) trait Compression: 'static {
+    /// The name as commands spell it. It is also stored in states, so it never changes.
+    const NAME: &'static str;
+    /// The number of words of the chaining value, which is also the digest.
+    const WORDS: usize;
+    /// The chaining value of the empty message; words from `WORDS` on are zero.
+    const INITIAL: Chain;
+    /// Whether words and the length are big-endian.
+    const BIG_ENDIAN: bool;
+    /// The table of constants that steps add.
+    type Constants: 'static;
+    /// The table itself.
+    const CONSTANTS: &'static Self::Constants;
+    /// Whether the steps form one chain of dependent operations, so that one group of lanes leaves the core waiting and
+    /// two interleaved groups are faster.
+    const ONE_CHAIN: bool;
+
+    /// Runs one block of every lane into the chaining values. `constants` is the table, in memory of which the compiler
+    /// knows nothing: it would move a known constant to the end of each sum, into the chain that the next step waits for.
+    fn compress<V: Vector>(chain: &mut [V; 8], message: [V; 16], constants: &Self::Constants);
+
+    /// The number of busy lanes from which lanes are faster than instructions made for this algorithm; narrower kernels
+    /// are not used beside such. Measured by `examples/lanes_speed.rs`.
+    const DEDICATED_LANES: usize = 1;
+
+    /// The kernels by instructions made for this algorithm, if this CPU has such.
+    fn dedicated() -> Option<Ladder> {
+        None
+    }
+}
+
+/// Makes the enumeration and everything that must ask each algorithm in turn.
+macro_rules! algorithms {
+    ($($(#[$doc:meta])* $name:ident in $file:ident,)*) => {
+        /// A digest algorithm.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Algorithm {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Algorithm {
+            /// Every algorithm, in the order in which they are listed to users.
+            pub const ALL: [Algorithm; [$(Algorithm::$name),*].len()] = [$(Algorithm::$name),*];
+
+            /// The name as commands and metrics spell it: lower case, no dash.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Algorithm::$name => <$file::$name as Compression>::NAME,)*
+                }
+            }
+
+            /// The length of a digest in bytes.
+            pub const fn digest_bytes(self) -> usize {
+                match self {
+                    $(Algorithm::$name => <$file::$name as Compression>::WORDS * 4,)*
+                }
+            }
+
+            /// The chaining value of the empty message.
+            pub(crate) const fn initial(self) -> Chain {
+                match self {
+                    $(Algorithm::$name => <$file::$name as Compression>::INITIAL,)*
+                }
+            }
+
+            /// Whether words and the length are big-endian.
+            pub(crate) const fn big_endian(self) -> bool {
+                match self {
+                    $(Algorithm::$name => <$file::$name as Compression>::BIG_ENDIAN,)*
+                }
+            }
+
+            /// The kernels of this algorithm on a platform.
+            pub(crate) fn ladder(self, platform: Platform) -> Ladder {
+                match self {
+                    $(Algorithm::$name => platform.ladder::<$file::$name>(),)*
+                }
+            }
+
+            /// The fastest way on this CPU to run one message alone.
+            pub(crate) fn single(self) -> Single {
+                match self {
+                    $(Algorithm::$name => crate::platform::single::<$file::$name>(),)*
+                }
+            }
+        }
+    };
+}
+
+algorithms! {
+    /// MD5, RFC 1321: 16 bytes.
+    Md5 in md5,
+    /// SHA-1, FIPS 180-4: 20 bytes.
+    Sha1 in sha1,
+    /// SHA-256, FIPS 180-4: 32 bytes.
+    Sha256 in sha256,
+}
+
+impl Algorithm {
+    /// The algorithm of that name in any letter case, or `None`.
+    pub fn from_name(name: &str) -> Option<Algorithm> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,25 @@
+//! The CPU's instructions made for one algorithm, where it has them.
+//!
+//! What an algorithm's file asks for here is `None` on a CPU or an architecture without. What is left out on purpose is any
+//! choice between these and lanes, which is `platform.rs`'s.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_sha;
+
+use crate::kernel::Ladder;
+
+/// SHA-1's.
+pub(crate) fn sha1() -> Option<Ladder> {
+    #[cfg(target_arch = "x86_64")]
+    return x86_sha::sha1();
+    #[cfg(not(target_arch = "x86_64"))]
+    return None;
+}
+
+/// SHA-256's.
+pub(crate) fn sha256() -> Option<Ladder> {
+    #[cfg(target_arch = "x86_64")]
+    return x86_sha::sha256();
+    #[cfg(not(target_arch = "x86_64"))]
+    return None;
+}
