@@ -1,0 +1,117 @@
+//! The codes of error answers; each knows its HTTP status.
+//!
+//! Codes and statuses are those of spec section 14, of signing.md section 4 (COS column) and, for storage calls, of the
+//! COS error table. The official numeric companions are left out: they never appear on the wire.
+
+use std::fmt;
+
+/// The `Code` of an error answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// 400: the value of a field is not allowed.
+    InvalidArgument,
+    /// 400: the body is missing where one is needed.
+    MissingContent,
+    /// 400: the XML is malformed, its root is wrong, or Content-MD5 differs.
+    InvalidContent,
+    /// 400: Content-Type names something other than XML.
+    InvalidContentType,
+    /// 400: no bucket can be derived from Host.
+    InvalidHost,
+    /// 400: path or query cannot be read as UTF-8.
+    InvalidUri,
+    /// 400: unknown job in a cancel, unknown input of a batch.
+    ResourceNotFound,
+    /// 400: unknown queue.
+    QueueNotFound,
+    /// 400: the file processing service of the bucket is closed.
+    MediaBucketUnBinded,
+    /// 403: no permission, or a signature that cannot be read or has expired.
+    AccessDenied,
+    /// 403: unknown or disabled access key.
+    InvalidAccessKeyId,
+    /// 403: the signature is not valid yet.
+    RequestTimeTooSkewed,
+    /// 403: the signature is not the one of this request and key.
+    SignatureDoesNotMatch,
+    /// 404: unknown bucket.
+    NoSuchBucket,
+    /// 404: no such object.
+    NoSuchKey,
+    /// 404: unknown path on a host where everything is API.
+    NotFound,
+    /// 405: known path, wrong method.
+    MethodNotAllowed,
+    /// 413: the body is over the limit.
+    EntityTooLarge,
+    /// 500: a fault of ours.
+    InternalError,
+    /// 501: a call that this server does not offer.
+    NotImplemented,
+    /// 503: a rate or queue limit; SDKs try again.
+    SlowDown,
+    /// 504: the work took longer than the limit of a synchronous call.
+    RequestTimeout,
+}
+
+impl ErrorCode {
+    /// The HTTP status that the code is sent with.
+    pub const fn status(self) -> u16 {
+        match self {
+            ErrorCode::InvalidArgument
+            | ErrorCode::MissingContent
+            | ErrorCode::InvalidContent
+            | ErrorCode::InvalidContentType
+            | ErrorCode::InvalidHost
+            | ErrorCode::InvalidUri
+            | ErrorCode::ResourceNotFound
+            | ErrorCode::QueueNotFound
+            | ErrorCode::MediaBucketUnBinded => 400,
+            ErrorCode::AccessDenied
+            | ErrorCode::InvalidAccessKeyId
+            | ErrorCode::RequestTimeTooSkewed
+            | ErrorCode::SignatureDoesNotMatch => 403,
+            ErrorCode::NoSuchBucket | ErrorCode::NoSuchKey | ErrorCode::NotFound => 404,
+            ErrorCode::MethodNotAllowed => 405,
+            ErrorCode::EntityTooLarge => 413,
+            ErrorCode::InternalError => 500,
+            ErrorCode::NotImplemented => 501,
+            ErrorCode::SlowDown => 503,
+            ErrorCode::RequestTimeout => 504,
+        }
+    }
+
+    /// The code as it stands in the body.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::InvalidArgument => "InvalidArgument",
+            ErrorCode::MissingContent => "MissingContent",
+            ErrorCode::InvalidContent => "InvalidContent",
+            ErrorCode::InvalidContentType => "InvalidContentType",
+            ErrorCode::InvalidHost => "InvalidHost",
+            ErrorCode::InvalidUri => "InvalidURI",
+            ErrorCode::ResourceNotFound => "ResourceNotFound",
+            ErrorCode::QueueNotFound => "QueueNotFound",
+            ErrorCode::MediaBucketUnBinded => "MediaBucketUnBinded",
+            ErrorCode::AccessDenied => "AccessDenied",
+            ErrorCode::InvalidAccessKeyId => "InvalidAccessKeyId",
+            ErrorCode::RequestTimeTooSkewed => "RequestTimeTooSkewed",
+            ErrorCode::SignatureDoesNotMatch => "SignatureDoesNotMatch",
+            ErrorCode::NoSuchBucket => "NoSuchBucket",
+            ErrorCode::NoSuchKey => "NoSuchKey",
+            ErrorCode::NotFound => "NotFound",
+            ErrorCode::MethodNotAllowed => "MethodNotAllowed",
+            ErrorCode::EntityTooLarge => "EntityTooLarge",
+            ErrorCode::InternalError => "InternalError",
+            ErrorCode::NotImplemented => "NotImplemented",
+            ErrorCode::SlowDown => "SlowDown",
+            ErrorCode::RequestTimeout => "RequestTimeout",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

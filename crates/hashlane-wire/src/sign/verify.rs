@@ -1,0 +1,80 @@
+//! Verification of a presented signature (signing.md, sections 2 to 4).
+
+use hashlane_job::Timestamp;
+use subtle::ConstantTimeEq as _;
+
+use super::Presented;
+use super::canonical::{SignedHost, signature};
+use super::presented::Window;
+use crate::{ErrorCode, RequestHead, WireError};
+
+/// Settings of verification.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// How many seconds a window may begin in the future. Go and Java begin it at their own "now".
+    pub skew_seconds: i64,
+    /// Whether the host must be signed. Off by default: an SDK can be told to leave it out, and many samples do
+    /// (rule H5); but then the request can be replayed against another bucket of the same key.
+    pub require_signed_host: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules { skew_seconds: 900, require_signed_host: false }
+    }
+}
+
+/// Signs in place of a secret that does not exist, so that unknown keys cost the same work as known ones.
+const NO_SECRET: &str = "no such key, but the same work";
+
+/// Checks a signature: key, then time, then digest. `secret` is that of the presented key, `None` when it is unknown or
+/// disabled. `body_bytes` is the received length, for a signed Content-Length that a proxy dropped (rule H1).
+///
+/// The work does not depend on whether the key exists, nor on where a wrong signature differs.
+///
+/// # Errors
+/// 403 with the codes and texts of signing.md section 4, COS column.
+pub fn verify(
+    head: &RequestHead<'_>,
+    presented: &Presented,
+    secret: Option<&str>,
+    body_bytes: Option<u64>,
+    now: Timestamp,
+    rules: Rules,
+) -> Result<(), WireError> {
+    if rules.require_signed_host && !presented.signs_header("host") {
+        return Err(WireError::access_denied());
+    }
+    let matches = matches(head, presented, secret.unwrap_or(NO_SECRET), body_bytes);
+    if secret.is_none() {
+        let message = "The Access Key Id you provided does not exist in our records";
+        return Err(WireError::new(ErrorCode::InvalidAccessKeyId, message));
+    }
+    check_time([presented.sign_window, presented.key_window], now, rules.skew_seconds)?;
+    if !matches {
+        return Err(WireError::new(ErrorCode::SignatureDoesNotMatch, "The Signature you specified is invalid."));
+    }
+    Ok(())
+}
+
+/// Whether the signature is right, for the Host as received or without its port (rule H2).
+fn matches(head: &RequestHead<'_>, presented: &Presented, secret: &str, body_bytes: Option<u64>) -> bool {
+    [SignedHost::AsReceived, SignedHost::WithoutPort]
+        .into_iter()
+        .filter_map(|host| signature(head, presented.terms(), secret, host, body_bytes))
+        .fold(subtle::Choice::from(0), |any, right| any | right.ct_eq(presented.signature.as_bytes()))
+        .into()
+}
+
+fn check_time(windows: [Window; 2], now: Timestamp, skew_seconds: i64) -> Result<(), WireError> {
+    let now = now.unix_seconds();
+    if windows.iter().any(|window| now > window.end) {
+        // Node compares this text to learn that its clock is wrong.
+        return Err(WireError::new(ErrorCode::AccessDenied, "Request has expired"));
+    }
+    if windows.iter().any(|window| now < window.start.saturating_sub(skew_seconds)) {
+        let message = "The signature is not valid yet; compare the clock of the client with the Date of this answer";
+        return Err(WireError::new(ErrorCode::RequestTimeTooSkewed, message));
+    }
+    Ok(())
+}
