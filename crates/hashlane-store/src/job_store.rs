@@ -1,0 +1,239 @@
+//! The job store: what can happen to a job, a queue or a service, whatever keeps them.
+//!
+//! Every verb is scoped to one bucket or follows a lease. There is no verb that changes a state directly: a job moves only as
+//! the state machine of `hashlane-job` allows. The backend behind it is private, so that a second one is a folder and an arm.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashlane_job::{BucketName, Job, JobId, LeaseToken, NewJob, Outcome, Queue, Service, Stage, Timestamp};
+use tokio::sync::futures::OwnedNotified;
+
+use crate::sqlite::Sqlite;
+use crate::{
+    Cancelled, Claimed, Counts, JobPage, ListQuery, Renewal, Renewed, Settled, StoreError, StoreErrorKind,
+    StoreOptions, SubmitError,
+};
+
+/// The job store: cheap to clone, shared by server and worker.
+///
+/// A verb that changes something is durable when it answers. Dropping its future does not undo it: in particular the leases
+/// of a claim nobody waits for run until they lapse.
+#[derive(Clone)]
+pub struct JobStore {
+    backend: Arc<Backend>,
+}
+
+/// What keeps the jobs. Another one is a folder beside `sqlite`, an arm in each `match` and a row in [`JobStore::open`].
+enum Backend {
+    Sqlite(Sqlite),
+}
+
+impl fmt::Debug for JobStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backend = match *self.backend {
+            Backend::Sqlite(_) => "sqlite",
+        };
+        f.debug_struct("JobStore").field("backend", &backend).finish()
+    }
+}
+
+impl JobStore {
+    /// Opens or creates the store at `url` (`sqlite:PATH`, in an existing folder) and migrates it. Leases of processes that
+    /// held it before are released, their attempts not counted.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::InUse`] while another process holds it, [`StoreErrorKind::TooNew`] when a newer version wrote it,
+    /// [`StoreErrorKind::Refused`] when the URL names no store that we know.
+    pub async fn open(url: &str, options: StoreOptions) -> Result<JobStore, StoreError> {
+        let backend = Backend::Sqlite(Sqlite::open(sqlite_path(url)?, options).await?);
+        Ok(JobStore { backend: Arc::new(backend) })
+    }
+
+    /// Brings the schema up to date and says from and to which version; from 0 when it was made new.
+    ///
+    /// # Errors
+    /// As [`JobStore::open`].
+    pub async fn migrate(url: &str) -> Result<(u32, u32), StoreError> {
+        Sqlite::migrate(sqlite_path(url)?).await
+    }
+
+    /// Stores a job durably; joined with other callers' into one commit.
+    ///
+    /// # Errors
+    /// When it returns an error other than [`SubmitError::Store`], nothing was written.
+    pub async fn submit(&self, job: NewJob) -> Result<(), SubmitError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.submit(job).await,
+        }
+    }
+
+    /// The jobs of these ids in this bucket; the missing ones are left out; order as asked.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Corrupt`] when one of them is damaged on the disk; ask for the others without it.
+    pub async fn get(&self, bucket: &BucketName, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.get(bucket, ids).await,
+        }
+    }
+
+    /// A page of jobs.
+    ///
+    /// # Errors
+    /// As [`JobStore::get`].
+    pub async fn list(&self, query: ListQuery) -> Result<JobPage, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.list(query).await,
+        }
+    }
+
+    /// Cancels a waiting or running job; who works on it loses the lease. No callback is sent.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn cancel(&self, bucket: &BucketName, id: JobId) -> Result<Cancelled, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.cancel(bucket, id).await,
+        }
+    }
+
+    /// Takes at most `slots` due rows of a stage, each for `lease`. Buckets take turns; within a queue the higher level comes
+    /// first, then the older job.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing was taken.
+    pub async fn claim(&self, stage: Stage, slots: usize, lease: Duration) -> Result<Claimed, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.claim(stage, slots, lease).await,
+        }
+    }
+
+    /// Extends leases to `lease` from now; one answer for each.
+    ///
+    /// # Errors
+    /// When the store fails; the leases then run as before.
+    pub async fn renew(&self, renewals: Vec<Renewal>, lease: Duration) -> Result<Vec<Renewed>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.renew(renewals, lease).await,
+        }
+    }
+
+    /// Ends a lease with an outcome; the result, the final state and the due callback are one transaction. A lease that has
+    /// lapsed but that nobody took over is still good.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Corrupt`] for an outcome of the wrong stage, or for facts that are not exactly the one digest that
+    /// was asked for: a bug of the caller, nothing was changed.
+    pub async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.settle(token, outcome).await,
+        }
+    }
+
+    /// Counts by state, as of the last commit.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => Ok(store.counts()),
+        }
+    }
+
+    /// Deletes at most `limit` jobs that ended before `before` and whose callback is settled; says how many.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.prune(before, limit).await,
+        }
+    }
+
+    /// Completes when rows of the stage may have become due since this future was made: make it before claiming.
+    pub fn woken(&self, stage: Stage) -> OwnedNotified {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.woken(stage),
+        }
+    }
+
+    /// Proves that the store can write (for `/readyz`).
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.ping().await,
+        }
+    }
+
+    /// All queues of a bucket, oldest first; none while its service is closed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn queues(&self, bucket: &BucketName) -> Result<Vec<Queue>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => Ok(store.queues(bucket)),
+        }
+    }
+
+    /// Creates or replaces a queue; its bucket's service must be open. The creation time of an existing queue stays. Pausing
+    /// and reactivating wakes the workers.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Refused`] when the service is closed or the id belongs to another bucket.
+    pub async fn put_queue(&self, queue: Queue) -> Result<(), StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.put_queue(queue).await,
+        }
+    }
+
+    /// The open services, by bucket name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn services(&self) -> Result<Vec<Service>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => Ok(store.services()),
+        }
+    }
+
+    /// Opens the service of a bucket and makes its first queue; opening twice gives what exists.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open_service(&self, bucket: &BucketName) -> Result<Service, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.open_service(bucket).await,
+        }
+    }
+
+    /// Closes it: waiting jobs are cancelled, running ones finish, the queues go. False when it was not open. The service is
+    /// closed by the first commit; waiting jobs are cancelled in steps, and those that are claimed meanwhile finish.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close_service(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.close_service(bucket).await,
+        }
+    }
+
+    /// Stops the writer after what waits is committed, and lets go of the files. Other handles of this store get
+    /// [`StoreErrorKind::Unavailable`] from then on.
+    pub async fn close(self) {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.close().await,
+        }
+    }
+}
+
+fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(path.into()),
+        _ => Err(StoreError::new(StoreErrorKind::Refused, "the store URL is not of the form sqlite:PATH")),
+    }
+}

@@ -1,0 +1,24 @@
+//! The durable job store: submit, get, list, cancel, claim, renew, settle, counts, prune; queues and services.
+//!
+//! What is answered is durable. What is claimed is leased: only the holder of the latest token can renew or settle, so that
+//! a late worker cannot overwrite. "Finished" and "callback is due" are one transaction. docs/store.md has the tables and
+//! the crash points, docs/states.md the moves.
+//!
+//! This crate knows no wire format, no HTTP and no object. It decides no outcome; it only refuses what the state machine
+//! does not have.
+
+mod answer;
+mod batch;
+mod counts;
+mod error;
+mod job_store;
+mod list;
+mod options;
+mod sqlite;
+
+pub use answer::{Cancelled, Claimed, Renewal, Renewed, Settled};
+pub use counts::Counts;
+pub use error::{StoreError, StoreErrorKind, SubmitError};
+pub use job_store::JobStore;
+pub use list::{JobPage, ListQuery, ListState};
+pub use options::{QueueDefaults, StoreOptions};

@@ -1,0 +1,177 @@
+//! The embedded backend: one SQLite file, one process.
+//!
+//! Each verb is a file here, and its SQL a file beside it. What writes goes through the one [`Writer`] in joined commits; what
+//! reads goes through [`Readers`]; what is few and asked for all the time (queues, services, counts) is answered from
+//! [`Published`] memory. docs/store.md describes the tables.
+
+mod address;
+mod cancel;
+mod checksum;
+mod claim;
+mod connection;
+mod directory;
+mod fault;
+mod get;
+mod job_row;
+mod list;
+mod ping;
+mod prune;
+mod published;
+mod queues;
+mod readers;
+mod renew;
+mod schema;
+mod settle;
+mod submit;
+mod tally;
+mod turns;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashlane_job::{BucketName, Clock, Job, JobId, LeaseToken, NewJob, Outcome, Queue, Service, Stage, Timestamp};
+use tokio::sync::futures::OwnedNotified;
+
+use self::published::Published;
+use self::readers::Readers;
+use self::writer::Writer;
+use crate::batch::Batch;
+use crate::{
+    Cancelled, Claimed, Counts, JobPage, ListQuery, Renewal, Renewed, Settled, StoreError, StoreOptions, SubmitError,
+};
+
+/// A store in one SQLite file.
+pub(crate) struct Sqlite {
+    writer: Arc<Batch<Writer>>,
+    readers: Arc<Readers>,
+    published: Arc<Published>,
+    steady: Arc<dyn Clock>,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(path: PathBuf, options: StoreOptions) -> Result<Sqlite, StoreError> {
+        blocking(move || {
+            let published = Arc::new(Published::default());
+            let steady = options.steady.clone();
+            let writer = Writer::open(&path, options, published.clone())?;
+            Ok(Sqlite { writer: Arc::new(Batch::start(writer)?), readers: Readers::new(path), published, steady })
+        })
+        .await
+    }
+
+    pub(crate) async fn migrate(path: PathBuf) -> Result<(u32, u32), StoreError> {
+        blocking(move || {
+            let _lock = connection::StoreLock::take(&path)?;
+            schema::migrate(&mut connection::open_writer(&path)?)
+                .map_err(|error| StoreError { message: format!("{}: {}", path.display(), error.message), ..error })
+        })
+        .await
+    }
+
+    pub(crate) async fn submit(&self, job: NewJob) -> Result<(), SubmitError> {
+        self.writer.run(submit::Submit(job)).await?
+    }
+
+    pub(crate) async fn get(&self, bucket: &BucketName, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        get::get(&self.readers, &self.published, bucket, ids, self.steady.now()).await
+    }
+
+    pub(crate) async fn list(&self, query: ListQuery) -> Result<JobPage, StoreError> {
+        list::list(&self.readers, &self.published, query, self.steady.now()).await
+    }
+
+    pub(crate) async fn cancel(&self, bucket: &BucketName, id: JobId) -> Result<Cancelled, StoreError> {
+        self.writer.run(cancel::Cancel { bucket: bucket.clone(), id }).await
+    }
+
+    pub(crate) async fn claim(&self, stage: Stage, slots: usize, lease: Duration) -> Result<Claimed, StoreError> {
+        self.writer.run(claim::Claim { stage, slots, lease }).await
+    }
+
+    pub(crate) async fn renew(&self, renewals: Vec<Renewal>, lease: Duration) -> Result<Vec<Renewed>, StoreError> {
+        self.writer.run(renew::Renew { renewals, lease }).await
+    }
+
+    pub(crate) async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
+        self.writer.run(settle::Settle { token, outcome }).await
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.published.counts()
+    }
+
+    pub(crate) async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.writer.run(prune::Prune { before, limit }).await
+    }
+
+    pub(crate) fn woken(&self, stage: Stage) -> OwnedNotified {
+        self.published.woken(stage)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.writer.run(ping::Ping).await
+    }
+
+    pub(crate) fn queues(&self, bucket: &BucketName) -> Vec<Queue> {
+        let directory = self.published.directory();
+        directory.queues_of(bucket).filter(|entry| entry.open).map(|entry| entry.queue.clone()).collect()
+    }
+
+    pub(crate) async fn put_queue(&self, queue: Queue) -> Result<(), StoreError> {
+        self.writer.run(queues::PutQueue(queue)).await
+    }
+
+    pub(crate) fn services(&self) -> Vec<Service> {
+        self.published.directory().services()
+    }
+
+    pub(crate) async fn open_service(&self, bucket: &BucketName) -> Result<Service, StoreError> {
+        self.writer.run(queues::OpenService(bucket.clone())).await
+    }
+
+    /// Cancels what waits step by step, in a task of its own: the caller may stop waiting, the closing goes on.
+    pub(crate) async fn close_service(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+        let (writer, bucket) = (self.writer.clone(), bucket.clone());
+        let closing = tokio::spawn(async move {
+            let Some(keys) = writer.run(queues::CloseService(bucket)).await? else { return Ok(false) };
+            for key in keys {
+                while writer.run(queues::CancelWaiting(key)).await? {}
+            }
+            Ok(true)
+        });
+        closing
+            .await
+            .unwrap_or_else(|_| Err(StoreError::unavailable("the closing was cut off by the end of the program")))
+    }
+
+    pub(crate) async fn close(&self) {
+        let writer = self.writer.clone();
+        let readers = self.readers.clone();
+        let closed = blocking(move || {
+            readers.close();
+            writer.close();
+            Ok(())
+        });
+        if let Err(error) = closed.await {
+            tracing::warn!(error = %error, "the store was not closed in order");
+        }
+    }
+}
+
+/// Dropping the last handle without closing commits what waits, as closing does.
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let task = tokio::task::spawn_blocking(work);
+    task.await
+        .unwrap_or_else(|_| Err(StoreError::unavailable("the store's work was cut off by the end of the program")))
+}

@@ -1,0 +1,71 @@
+//! Prune: jobs that ended long ago leave, in steps that disturb nobody.
+
+use hashlane_job::{JobId, JobState, Timestamp};
+use rusqlite::Connection;
+
+use super::Writer;
+use super::tally::{Place, QueueKey};
+use crate::batch::{Fault, Verb};
+
+/// Deletes at most `limit` jobs that ended before `before` and whose callback is settled.
+pub(super) struct Prune {
+    pub(super) before: Timestamp,
+    pub(super) limit: usize,
+}
+
+impl Verb<Writer> for Prune {
+    type Answer = usize;
+
+    fn apply(&self, writer: &mut Writer) -> Result<usize, Fault> {
+        let mut pruned = 0;
+        let keys: Vec<QueueKey> =
+            writer.directory.all_queues().map(|entry| QueueKey { bucket: entry.bucket, queue: entry.number }).collect();
+        for key in keys {
+            for (state, place) in [
+                (JobState::Succeeded, Place::Succeeded),
+                (JobState::Failed, Place::Failed),
+                (JobState::Cancelled, Place::Cancelled),
+            ] {
+                for id in self.ended(&writer.connection, key, state, self.limit - pruned)? {
+                    let mut statement = writer.connection.prepare_cached(include_str!("prune_job.sql"))?;
+                    pruned += statement.execute((key.bucket, id.to_bytes()))?;
+                    drop(statement);
+                    writer.tally.leave(key, place);
+                }
+            }
+        }
+        if pruned > 0 {
+            give_space_back(&writer.connection)?;
+        }
+        Ok(pruned)
+    }
+}
+
+impl Prune {
+    fn ended(
+        &self,
+        connection: &Connection,
+        key: QueueKey,
+        state: JobState,
+        limit: usize,
+    ) -> Result<Vec<JobId>, Fault> {
+        let mut statement = connection.prepare_cached(include_str!("prune.sql"))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let created_before = JobId::lower_bound(self.before).to_bytes();
+        let parameters = (key.queue, state.word(), created_before, self.before.unix_millis(), limit);
+        let rows = statement.query_map(parameters, |row| row.get(0).map(JobId::from_bytes))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Half of the file may stay free for jobs to come; what is beyond is given back at each step, 1 MiB (256 pages) at most.
+fn give_space_back(connection: &Connection) -> Result<(), Fault> {
+    let free: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+    let all: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if free > all / 2 {
+        let mut statement = connection.prepare_cached("pragma incremental_vacuum(256)")?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+-- settle: the live row of an ended job whose callback is due at once.
+update live set
+  stage = 'deliver',
+  due_ms = ?2, -- now
+  secret = null,
+  attempts = 0,
+  started_ms = null,
+  progress = 0,
+  last_code = null,
+  last_said = null
+where id = ?1

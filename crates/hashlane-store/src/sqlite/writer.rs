@@ -1,0 +1,360 @@
+//! The writer: the one connection that changes the store, with what must be known to do it.
+//!
+//! Everything in memory is either a copy of what is committed or is taken back by a rollback. After a disk error nothing
+//! cached is trusted: the file is opened anew, checked, and its write-ahead log emptied before the next answer, because a
+//! second fsync of the same pages would succeed without writing them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashlane_job::{DELIVERY_DELAYS, Event, JobId, JobState, LeaseToken, Stage, Timestamp, advance};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::connection::{self, StoreLock};
+use super::directory::Directory;
+use super::published::Published;
+use super::schema;
+use super::tally::{QueueKey, Tally};
+use super::turns::Turns;
+use crate::batch::{Fault, FaultClass, Transactor};
+use crate::{StoreError, StoreErrorKind, StoreOptions};
+
+/// The longest pause between two attempts at hashing (hashlane-job's retry schedule).
+const HASH_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// By how much jitter may lengthen a pause between deliveries (spec section 9).
+const DELIVERY_PAUSE_STRETCH: f64 = 1.2;
+/// The write-ahead log is copied into the database at this many pages, 16 MiB: large enough that hot pages are copied once
+/// for many commits, small enough that the copy is short and a restart quick.
+const LOG_PAGES: i64 = 4_096;
+/// How many groups pass between two looks at the length of the log; each group is bounded, so the log is too.
+const GROUPS_PER_LOOK: u32 = 16;
+/// The pause between two attempts at opening a store that failed.
+const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+/// A store that keeps failing says so in the log no more often than this.
+const WARN_PAUSE: Duration = Duration::from_secs(60);
+/// Claims of one epoch fit in the lower half of a lease secret.
+const EPOCH_SHIFT: u32 = 40;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) options: StoreOptions,
+    pub(super) directory: Arc<Directory>,
+    pub(super) tally: Tally,
+    pub(super) turns: Turns,
+    published: Arc<Published>,
+    /// The directory as of the last commit.
+    committed: Arc<Directory>,
+    wake: [bool; 2],
+    /// Lease secrets are numbered: the epoch, raised at each open, above the number of the claim.
+    next_secret: i64,
+    groups_since_look: u32,
+    broken: Option<Breakdown>,
+    warned: Option<Instant>,
+    /// Last, so that it is given up after the connection is closed.
+    _lock: StoreLock,
+}
+
+/// Why and until when nothing is tried.
+#[derive(Debug)]
+struct Breakdown {
+    error: StoreError,
+    retry_at: Instant,
+}
+
+impl Writer {
+    /// Opens or creates the store, brings its schema up to date and releases the leases of the dead.
+    pub(super) fn open(path: &Path, options: StoreOptions, published: Arc<Published>) -> Result<Writer, StoreError> {
+        let lock = StoreLock::take(path)?;
+        let mut connection = connection::open_writer(path)?;
+        let at = |error: StoreError| StoreError { message: format!("{}: {}", path.display(), error.message), ..error };
+        let (from, to) = schema::migrate(&mut connection).map_err(at)?;
+        if from != to {
+            tracing::info!(store = %path.display(), from, to, "schema migrated");
+        }
+        let epoch = start_epoch(&mut connection, options.steady.now()).map_err(at)?;
+        let directory = Arc::new(Directory::load(&connection).map_err(at)?);
+        let tally = Tally::load(&connection, &directory).map_err(at)?;
+        let writer = Writer {
+            path: path.to_owned(),
+            connection,
+            options,
+            committed: directory.clone(),
+            directory,
+            tally,
+            turns: Turns::default(),
+            published,
+            wake: [false; 2],
+            next_secret: epoch << EPOCH_SHIFT,
+            groups_since_look: 0,
+            broken: None,
+            warned: None,
+            _lock: lock,
+        };
+        writer.publish();
+        Ok(writer)
+    }
+
+    /// Now on the clock of leases and retries.
+    pub(super) fn steady_now(&self) -> Timestamp {
+        self.options.steady.now()
+    }
+
+    /// Now as shown to clients, but never before `earlier`: the wall clock may have gone back.
+    pub(super) fn wall_now(&self, earlier: Timestamp) -> Timestamp {
+        self.options.wall.now().max(earlier)
+    }
+
+    /// A lease that no other claim ever had or will have.
+    pub(super) fn new_token(&mut self, job: JobId) -> LeaseToken {
+        self.next_secret += 1;
+        LeaseToken { job, secret: self.next_secret.unsigned_abs() }
+    }
+
+    /// After the commit, tells the workers of a stage that rows may have become due.
+    pub(super) fn wake(&mut self, stage: Stage) {
+        self.wake[stage as usize] = true;
+    }
+
+    /// Wakes the hash stage when a lease of this queue is about to end whose slot others of the queue wait for.
+    pub(super) fn wake_if_held_back(&mut self, key: QueueKey) {
+        let load = self.tally.queue(key);
+        let bound = self.directory.queue(key.queue).map_or(u64::MAX, |entry| entry.queue.jobs_running_max);
+        if load.ready > 0 && load.leased >= bound {
+            self.wake(Stage::Hash);
+        }
+    }
+
+    fn publish(&self) {
+        self.published.set_directory(&self.committed);
+        self.published.set_counts(self.tally.counts(&self.committed));
+    }
+
+    fn warn(&mut self, error: &StoreError) {
+        if self.warned.is_none_or(|at| at.elapsed() >= WARN_PAUSE) {
+            self.warned = Some(Instant::now());
+            tracing::error!(store = %self.path.display(), error = %error, "the store cannot write, callers are told to try later");
+        }
+    }
+
+    /// Opens the file anew and proves that it can be read and written; takes over only when all of that worked.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        let connection = connection::open_writer(&self.path)?;
+        let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(StoreError::corrupt(format!("{}: quick_check says: {verdict}", self.path.display())));
+        }
+        // The log may hold pages that the failed fsync only pretended to write. Emptied, it starts over.
+        if !empty_log(&connection)? {
+            return Err(StoreError::unavailable("the write-ahead log is still in use"));
+        }
+        let directory = Arc::new(Directory::load(&connection)?);
+        self.tally = Tally::load(&connection, &directory)?;
+        self.committed = directory.clone();
+        self.directory = directory;
+        self.connection = connection;
+        self.publish();
+        Ok(())
+    }
+
+    fn recover(&mut self) -> Result<(), Fault> {
+        let Some(breakdown) = &self.broken else { return Ok(()) };
+        let fault = |error| Fault::Group { error, class: FaultClass::Passing };
+        if Instant::now() < breakdown.retry_at {
+            return Err(fault(breakdown.error.clone()));
+        }
+        match self.reopen() {
+            Ok(()) => {
+                self.broken = None;
+                self.warned = None;
+                tracing::info!(store = %self.path.display(), "the store writes again");
+                Ok(())
+            }
+            Err(error) => {
+                self.warn(&error);
+                self.broken = Some(Breakdown { error: error.clone(), retry_at: Instant::now() + REOPEN_PAUSE });
+                Err(fault(error))
+            }
+        }
+    }
+
+    /// The number of pages in the write-ahead log.
+    fn log_pages(&self) -> Result<i64, rusqlite::Error> {
+        let mut statement = self.connection.prepare_cached("pragma wal_checkpoint(noop)")?;
+        statement.query_row([], |row| row.get(1))
+    }
+}
+
+impl Transactor for Writer {
+    fn begin(&mut self) -> Result<(), Fault> {
+        self.recover()?;
+        self.connection.prepare_cached("begin immediate")?.execute([])?;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Fault> {
+        for (state, jobs) in self.tally.ended_since_commit() {
+            if jobs != 0 {
+                self.connection.prepare_cached(include_str!("total.sql"))?.execute((state, jobs))?;
+            }
+        }
+        self.connection.prepare_cached("commit")?.execute([])?;
+        self.warned = None;
+        self.tally.commit();
+        self.committed = self.directory.clone();
+        self.publish();
+        for stage in [Stage::Hash, Stage::Deliver] {
+            if std::mem::take(&mut self.wake[stage as usize]) {
+                self.published.wake(stage);
+            }
+        }
+        Ok(())
+    }
+
+    fn rollback(&mut self, class: FaultClass) {
+        self.tally.rollback();
+        self.directory = self.committed.clone();
+        self.wake = [false; 2];
+        let undone = self.connection.is_autocommit() || self.connection.execute_batch("rollback").is_ok();
+        if (class == FaultClass::Broken || !undone) && self.broken.is_none() {
+            let error = StoreError::unavailable("the store is being opened anew after a disk error");
+            // What this connection believes of the log must not reach the database when it is closed.
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok();
+            // The pause also bounds how often a disk that fails every write costs a check of the whole file.
+            self.broken = Some(Breakdown { error, retry_at: Instant::now() + REOPEN_PAUSE });
+        }
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        if error.kind != StoreErrorKind::Busy {
+            self.warn(error);
+        }
+    }
+
+    fn after_group(&mut self) {
+        self.groups_since_look += 1;
+        if self.broken.is_some() || self.groups_since_look < GROUPS_PER_LOOK {
+            return;
+        }
+        self.groups_since_look = 0;
+        // Copying is a chore: when it fails the log only grows on, and the next commit meets the error itself.
+        if self.log_pages().is_ok_and(|pages| pages >= LOG_PAGES) {
+            self.connection.execute_batch("pragma wal_checkpoint(passive)").ok();
+        }
+    }
+
+    fn idle(&mut self) {
+        if self.broken.is_none() {
+            empty_log(&self.connection).ok();
+        }
+    }
+}
+
+/// Copies the whole log into the database and cuts its file to nothing. False when a reader was in the way.
+fn empty_log(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let busy: i64 = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
+    Ok(busy == 0)
+}
+
+/// Releases what dead processes held, clamps due times, and returns the number of this opening.
+fn start_epoch(connection: &mut Connection, now: Timestamp) -> Result<i64, StoreError> {
+    let transaction = connection.transaction()?;
+    transaction.execute(include_str!("open_release.sql"), [now.unix_millis()])?;
+    let deliver_pause = DELIVERY_DELAYS.iter().max().copied().unwrap_or_default().mul_f64(DELIVERY_PAUSE_STRETCH);
+    for (stage, pause) in [(Stage::Hash, HASH_PAUSE_MAX), (Stage::Deliver, deliver_pause)] {
+        transaction.execute(include_str!("open_clamp.sql"), (stage.word(), now.plus(pause).unix_millis()))?;
+    }
+    let epoch = transaction.query_row(include_str!("open_epoch.sql"), [], |row| row.get(0))?;
+    transaction.commit()?;
+    Ok(epoch)
+}
+
+/// Asks the state machine for a move. A refusal is a bug of this crate: the rows say what may happen.
+pub(super) fn moved(from: JobState, event: Event) -> Result<JobState, StoreError> {
+    advance(from, event).map_err(|refusal| StoreError::corrupt(refusal.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use hashlane_job::{BucketName, ManualClock};
+
+    use super::*;
+    use crate::QueueDefaults;
+    use crate::batch::Verb;
+    use crate::sqlite::ping::Ping;
+    use crate::sqlite::queues::OpenService;
+
+    fn writer(folder: &tempfile::TempDir) -> Writer {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(1_700_000_000)));
+        let queue_defaults = QueueDefaults { jobs_waiting_max: 10, jobs_running_max: 10 };
+        let options = StoreOptions { wall: clock.clone(), steady: clock, queue_defaults };
+        Writer::open(&folder.path().join("jobs.db"), options, Arc::default()).expect("the store opens")
+    }
+
+    fn in_transaction<V: Verb<Writer>>(writer: &mut Writer, verb: &V) -> Result<V::Answer, Fault> {
+        writer.begin()?;
+        let answer = verb.apply(writer)?;
+        writer.commit()?;
+        Ok(answer)
+    }
+
+    fn open_service(name: &str) -> OpenService {
+        OpenService(BucketName::parse(name).expect("the name has the shape of a bucket's"))
+    }
+
+    #[test]
+    fn a_full_disk_fails_the_group_takes_back_what_it_did_and_passes() {
+        let folder = tempfile::tempdir().expect("a temporary folder is made");
+        let mut writer = writer(&folder);
+        let pages: i64 = writer.connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("pages");
+        let limit = |writer: &Writer, pages: i64| {
+            writer.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).expect("a limit");
+        };
+        limit(&writer, pages);
+        let mut names = (0..1_000).map(|number| format!("bucket-{number}"));
+        let (opened, fault) = names
+            .by_ref()
+            .enumerate()
+            .find_map(|(opened, name)| in_transaction(&mut writer, &open_service(&name)).err().map(|it| (opened, it)))
+            .expect("the disk is full at last");
+        let Fault::Group { error, class } = fault else { panic!("the whole group fails: {fault:?}") };
+        assert_eq!((error.kind, class), (StoreErrorKind::Unavailable, FaultClass::Passing));
+        writer.rollback(class);
+        assert_eq!(writer.directory.services().len(), opened);
+
+        limit(&writer, pages * 10);
+        in_transaction(&mut writer, &open_service("last-1")).expect("there is space again");
+        assert_eq!(writer.published.directory().services().len(), opened + 1);
+    }
+
+    #[test]
+    fn after_a_disk_error_the_store_is_opened_anew_before_anything_is_answered() {
+        let folder = tempfile::tempdir().expect("a temporary folder is made");
+        let mut writer = writer(&folder);
+        in_transaction(&mut writer, &open_service("kept-1")).expect("the service opens");
+        writer.begin().expect("a transaction opens");
+        open_service("lost-1").apply(&mut writer).expect("the service opens");
+        writer.rollback(FaultClass::Broken);
+        assert!(writer.begin().is_err(), "nothing is tried for a moment");
+        writer.reopen().expect("the file is sound");
+        writer.broken = None;
+        assert_eq!(writer.log_pages().expect("the log is measured"), 0, "the log starts over");
+        in_transaction(&mut writer, &Ping).expect("the store writes");
+        let names: Vec<_> = writer.directory.services().into_iter().map(|service| service.bucket).collect();
+        assert_eq!(names, [BucketName::parse("kept-1").expect("a name")]);
+    }
+
+    #[test]
+    fn the_log_is_emptied_when_it_is_long_and_when_nothing_happens() {
+        let folder = tempfile::tempdir().expect("a temporary folder is made");
+        let mut writer = writer(&folder);
+        in_transaction(&mut writer, &Ping).expect("the store writes");
+        assert!(writer.log_pages().expect("the log is measured") > 0);
+        writer.idle();
+        assert_eq!(writer.log_pages().expect("the log is measured"), 0);
+        assert_eq!(std::fs::metadata(folder.path().join("jobs.db-wal")).expect("the log is there").len(), 0);
+    }
+}

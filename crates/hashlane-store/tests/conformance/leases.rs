@@ -1,0 +1,145 @@
+//! Promises about leases: who may renew and settle, and what an attempt counts.
+
+use std::time::Duration;
+
+use hashlane_job::{FileFacts, JobState, Outcome, Stage};
+use hashlane_lanes::{Algorithm, Digest};
+use hashlane_store::{Renewed, Settled, StoreErrorKind};
+
+use super::world::{LEASE, World, again, facts, hashed};
+
+pub(crate) async fn a_lease_is_kept_by_renewal(world: World) {
+    let desk = world.open_ready().await;
+    desk.submit_one().await;
+    let lease = desk.claim_one(Stage::Hash).await;
+    for _ in 0..10 {
+        world.pass(LEASE - Duration::from_secs(1));
+        assert_eq!(desk.renew(lease.token, 0).await, Renewed::Kept);
+        assert_eq!(desk.claim_ids(1).await, [], "nobody else gets the job");
+    }
+    assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
+}
+
+pub(crate) async fn progress_rises_and_shows_a_hundred_only_at_success(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_one().await;
+    let lease = desk.claim_one(Stage::Hash).await;
+    for (said, shown) in [(10, 10), (55, 55), (40, 55), (100, 99)] {
+        desk.renew(lease.token, said).await;
+        assert_eq!(desk.job(id).await.progress, shown);
+    }
+    desk.settle(lease.token, hashed()).await;
+    assert_eq!(desk.job(id).await.progress, 100);
+
+    let id = desk.submit_one().await;
+    let lease = desk.claim_one(Stage::Hash).await;
+    desk.renew(lease.token, 30).await;
+    desk.settle(lease.token, Outcome::Failed(super::world::broken())).await;
+    assert_eq!(desk.job(id).await.progress, 30, "a failed job keeps its last progress");
+}
+
+pub(crate) async fn a_lapsed_lease_is_taken_over_and_the_old_token_is_refused(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_one().await;
+    let late = desk.claim_one(Stage::Hash).await;
+    world.pass(LEASE);
+    let owner = desk.claim_one(Stage::Hash).await;
+    assert_eq!(owner.token.job, id);
+    assert_ne!(owner.token, late.token);
+    assert_eq!(owner.attempt, 1, "an attempt that never said how it ended is not counted");
+
+    assert_eq!(desk.renew(late.token, 90).await, Renewed::Lost);
+    for outcome in [hashed(), Outcome::Failed(super::world::broken()), again(1), Outcome::GivenBack] {
+        let before = desk.job(id).await;
+        assert_eq!(desk.settle(late.token, outcome).await, Settled::Lost);
+        assert_eq!(desk.job(id).await, before, "a late worker changes nothing");
+    }
+    assert_eq!(desk.settle(owner.token, hashed()).await, Settled::Stored);
+    assert_eq!(desk.settle(owner.token, hashed()).await, Settled::Lost, "a lease ends once");
+}
+
+pub(crate) async fn a_lapsed_lease_that_nobody_took_can_still_settle(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_one().await;
+    let lease = desk.claim_one(Stage::Hash).await;
+    world.pass(LEASE * 3);
+    assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
+    assert_eq!(desk.job(id).await.state, JobState::Succeeded);
+}
+
+pub(crate) async fn a_lapsed_job_shows_as_waiting(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_one().await;
+    desk.claim_one(Stage::Hash).await;
+    assert_eq!(desk.job(id).await.state, JobState::Running);
+    world.pass(LEASE);
+    assert_eq!(desk.job(id).await.state, JobState::Waiting);
+}
+
+pub(crate) async fn an_attempt_given_back_is_not_counted(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_with_callback().await;
+    for stage in [Stage::Hash, Stage::Deliver] {
+        for _ in 0..3 {
+            let lease = desk.claim_one(stage).await;
+            assert_eq!(lease.attempt, 1);
+            assert_eq!(desk.settle(lease.token, Outcome::GivenBack).await, Settled::Stored);
+        }
+        if stage == Stage::Hash {
+            assert_eq!(desk.job(id).await.state, JobState::Waiting);
+            desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
+        }
+    }
+    assert_eq!(desk.job(id).await.delivery.attempts, 0);
+}
+
+pub(crate) async fn a_failed_attempt_waits_for_its_delay_and_is_counted(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_one().await;
+    for attempt in 1..=3 {
+        let lease = desk.claim_one(Stage::Hash).await;
+        assert_eq!(lease.attempt, attempt);
+        desk.settle(lease.token, again(10)).await;
+        let job = desk.job(id).await;
+        assert_eq!((job.state, job.progress), (JobState::Waiting, 0));
+        assert_eq!(job.error.expect("the last attempt's error shows").message, "the disk did not answer");
+
+        world.pass(Duration::from_secs(9));
+        let claimed = desk.store.claim(Stage::Hash, 1, LEASE).await.expect("the store is claimed from");
+        assert!(claimed.leases.is_empty());
+        assert_eq!(claimed.next_due, Some(Duration::from_secs(1)));
+        world.pass(Duration::from_secs(1));
+    }
+    desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
+    let job = desk.job(id).await;
+    assert_eq!((job.state, job.error), (JobState::Succeeded, None));
+    assert_eq!(job.started, Some(super::world::BEGIN), "the first claim counts");
+}
+
+pub(crate) async fn an_outcome_of_the_wrong_stage_changes_nothing(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_with_callback().await;
+    let lease = desk.claim_one(Stage::Hash).await;
+    let before = desk.job(id).await;
+    let refused = desk.store.settle(lease.token, Outcome::Delivered { said: "200 OK".into() }).await;
+    assert_eq!(refused.expect_err("a hash lease has no delivery").kind, StoreErrorKind::Corrupt);
+    assert_eq!(desk.job(id).await, before);
+    assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
+
+    let lease = desk.claim_one(Stage::Deliver).await;
+    let refused = desk.store.settle(lease.token, hashed()).await;
+    assert_eq!(refused.expect_err("a delivery has no digest").kind, StoreErrorKind::Corrupt);
+    assert_eq!(desk.settle(lease.token, Outcome::Delivered { said: "200 OK".into() }).await, Settled::Stored);
+}
+
+pub(crate) async fn a_result_without_exactly_the_digest_asked_for_changes_nothing(world: World) {
+    let desk = world.open_ready().await;
+    desk.submit_one().await;
+    let lease = desk.claim_one(Stage::Hash).await;
+    let sha1 = Digest::from_bytes(Algorithm::Sha1, &[1; 20]).expect("a SHA-1 digest has 20 bytes");
+    for digests in [vec![], vec![sha1], [facts().digests, vec![sha1]].concat()] {
+        let refused = desk.store.settle(lease.token, Outcome::Hashed(FileFacts { digests, ..facts() })).await;
+        assert_eq!(refused.expect_err("the job asked for one MD5").kind, StoreErrorKind::Corrupt);
+    }
+    assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
+}

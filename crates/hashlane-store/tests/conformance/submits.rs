@@ -1,0 +1,119 @@
+//! Promises about submit and get.
+
+use hashlane_job::{
+    CallbackAddress, CallbackFormat, CallbackRequest, Delivery, Job, JobState, MqMode, MqTarget, NewJob, Queue, QueueId,
+};
+use hashlane_lanes::Algorithm;
+use hashlane_store::{StoreErrorKind, SubmitError};
+
+use super::world::{World, bucket, bucket_named};
+
+pub(crate) async fn a_submitted_job_is_read_as_it_was_asked(world: World) {
+    let desk = world.open_ready().await;
+    let mq = MqTarget { region: "gz".into(), mode: MqMode::Topic, name: "jobs:done".into() };
+    for (algorithm, format, address) in [
+        (Algorithm::Md5, None, CallbackAddress::Queue),
+        (Algorithm::Sha1, Some(CallbackFormat::Json), CallbackAddress::QueueUrl),
+        (Algorithm::Sha256, Some(CallbackFormat::Xml), CallbackAddress::Silent),
+        (Algorithm::Md5, None, CallbackAddress::Url("https://receiver:8443/a?b=c".into())),
+        (Algorithm::Md5, None, CallbackAddress::Mq(mq)),
+    ] {
+        let draft = NewJob {
+            algorithm,
+            algorithm_as_given: algorithm.name().to_uppercase(),
+            add_to_header: format.is_some(),
+            user_data: format.map(|_| "This is my data.".into()),
+            level: 2,
+            callback: CallbackRequest { address, format },
+            ..desk.draft().await
+        };
+        let id = desk.submit(draft.clone()).await;
+        let expected = Job {
+            request: draft,
+            state: JobState::Waiting,
+            queue_paused: false,
+            progress: 0,
+            started: None,
+            ended: None,
+            facts: None,
+            error: None,
+            target: None,
+            delivery: Delivery::default(),
+        };
+        assert_eq!(desk.job(id).await, expected);
+    }
+}
+
+pub(crate) async fn a_job_needs_an_open_service_and_a_queue_of_its_bucket(world: World) {
+    let desk = world.open_ready().await;
+    let closed = bucket_named("closed");
+    let other = bucket_named("other");
+    desk.store.open_service(&other).await.expect("the service opens");
+    let draft = desk.draft().await;
+    let mut elsewhere = draft.clone();
+    elsewhere.object.bucket = closed.clone();
+    assert_eq!(desk.store.submit(elsewhere).await, Err(SubmitError::ServiceClosed));
+    for queue in [QueueId::random(), desk.queue_of(&other).await.id] {
+        let job = NewJob { queue, ..draft.clone() };
+        assert_eq!(desk.store.submit(job).await, Err(SubmitError::QueueNotFound));
+    }
+    assert_eq!(desk.store.get(&bucket(), &[draft.id]).await.expect("the store reads"), []);
+    assert_eq!(desk.counts().await.waiting, 0);
+}
+
+pub(crate) async fn a_full_queue_takes_no_job_until_one_leaves(world: World) {
+    let desk = world.open_ready().await;
+    let queue = Queue { jobs_waiting_max: 2, ..desk.queue().await };
+    desk.store.put_queue(queue).await.expect("the queue is put");
+    let first = desk.submit_one().await;
+    desk.submit_one().await;
+    assert_eq!(desk.store.submit(desk.draft().await).await, Err(SubmitError::QueueFull));
+    assert_eq!(desk.claim_ids(1).await, [first], "a running job waits no more");
+    desk.submit_one().await;
+    assert_eq!(desk.store.submit(desk.draft().await).await, Err(SubmitError::QueueFull));
+}
+
+pub(crate) async fn a_job_is_visible_only_through_its_bucket(world: World) {
+    let desk = world.open_ready().await;
+    let id = desk.submit_one().await;
+    let other = bucket_named("other");
+    for open in [false, true] {
+        if open {
+            desk.store.open_service(&other).await.expect("the service opens");
+        }
+        assert_eq!(desk.store.get(&other, &[id]).await.expect("the store reads"), []);
+        let cancelled = desk.store.cancel(&other, id).await.expect("the store answers");
+        assert_eq!(cancelled, hashlane_store::Cancelled::NotFound);
+    }
+}
+
+pub(crate) async fn jobs_come_in_the_order_asked_and_missing_ones_are_left_out(world: World) {
+    let desk = world.open_ready().await;
+    let (first, second) = (desk.submit_one().await, desk.submit_one().await);
+    let missing = world.ids.next(super::world::BEGIN);
+    let jobs = desk.store.get(&bucket(), &[second, missing, first]).await.expect("the jobs are read");
+    assert_eq!(jobs.iter().map(|job| job.request.id).collect::<Vec<_>>(), [second, first]);
+}
+
+pub(crate) async fn an_id_that_is_used_twice_fails_alone(world: World) {
+    let desk = world.open_ready().await;
+    let draft = desk.draft().await;
+    let (first, second, other) = (draft.clone(), draft.clone(), desk.draft().await);
+    let (first, second, other) =
+        tokio::join!(desk.store.submit(first), desk.store.submit(second), desk.store.submit(other));
+    assert_eq!(other, Ok(()));
+    let refused = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert!(
+        matches!(&refused[..], [SubmitError::Store(error)] if error.kind == StoreErrorKind::Corrupt),
+        "{refused:?}"
+    );
+    assert_eq!(desk.counts().await.waiting, 2);
+}
+
+pub(crate) async fn a_thousand_callers_at_once_are_all_answered(world: World) {
+    let desk = world.open_ready().await;
+    let ids = desk.submit_many(&bucket(), 1_000).await;
+    let jobs = desk.store.get(&bucket(), &ids).await.expect("the jobs are read");
+    assert_eq!(jobs.len(), 1_000);
+    assert_eq!(desk.counts().await.waiting, 1_000);
+}

@@ -1,0 +1,271 @@
+//! What the SQLite backend promises of its files: schema versions, what survives a cut, damage, and size.
+
+mod conformance;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use conformance::world::{Desk, World, bucket, hashed};
+use hashlane_job::{JobState, Outcome, Stage};
+use hashlane_store::{JobStore, StoreErrorKind};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    fn new() -> Files {
+        Files { folder: tempfile::tempdir().expect("a temporary folder is made") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("jobs.db")
+    }
+
+    fn world(&self) -> World {
+        World::new(url(&self.path()), ())
+    }
+
+    fn connect(&self) -> Connection {
+        Connection::open(self.path()).expect("the file opens")
+    }
+
+    /// What a dead machine would leave: the files as they are now, while the store is open.
+    fn image(&self) -> Files {
+        let image = Files::new();
+        for name in ["jobs.db", "jobs.db-wal"] {
+            let to = image.folder.path().join(name);
+            std::fs::copy(self.folder.path().join(name), to).expect("the file is copied");
+        }
+        image
+    }
+}
+
+fn url(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+#[tokio::test]
+async fn migrate_makes_a_store_and_says_from_and_to_which_version() {
+    let files = Files::new();
+    let url = url(&files.path());
+    assert_eq!(JobStore::migrate(&url).await, Ok((0, 1)));
+    assert_eq!(JobStore::migrate(&url).await, Ok((1, 1)));
+    files.world().open_ready().await.submit_one().await;
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_refused_and_left_untouched() {
+    let files = Files::new();
+    files.world().open().await.close().await;
+    files.connect().pragma_update(None, "user_version", 1_000).expect("the version is raised");
+    let before = std::fs::read(files.path()).expect("the file is read");
+    let error = JobStore::open(&url(&files.path()), files.world().options()).await.expect_err("it is too new");
+    assert_eq!(error.kind, StoreErrorKind::TooNew);
+    assert!(error.message.contains("schema 1000"), "{error}");
+    assert_eq!(std::fs::read(files.path()).expect("the file is read"), before);
+}
+
+#[tokio::test]
+async fn a_file_of_another_program_is_refused_and_left_untouched() {
+    let files = Files::new();
+    files.connect().execute_batch("create table recipe (name text)").expect("a table is made");
+    let before = std::fs::read(files.path()).expect("the file is read");
+    let error = JobStore::open(&url(&files.path()), files.world().options()).await.expect_err("it is not ours");
+    assert_eq!(error.kind, StoreErrorKind::Refused);
+    assert_eq!(std::fs::read(files.path()).expect("the file is read"), before);
+
+    let text = Files::new();
+    std::fs::write(text.path(), "this is no database, but it is long enough to be looked at as one".repeat(20))
+        .expect("a file is written");
+    let error = JobStore::open(&url(&text.path()), text.world().options()).await.expect_err("it is no database");
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn a_url_that_names_no_store_is_refused() {
+    let options = Files::new().world().options();
+    for url in ["", "sqlite:", "jobs.db", "postgres://localhost/jobs"] {
+        let error = JobStore::open(url, options.clone()).await.expect_err("no such store");
+        assert_eq!(error.kind, StoreErrorKind::Refused, "{url}");
+    }
+    let folder = Files::new();
+    let missing = folder.folder.path().join("no/such/folder/jobs.db");
+    let error = JobStore::open(&url(&missing), options).await.expect_err("the folder is missing");
+    assert!(error.message.contains("no/such/folder"), "{error}");
+}
+
+/// A1: what was answered is in the files at that moment, not in a cache that a kill takes along.
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_acknowledged_is_in_an_image_of_the_files_taken_without_closing() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    let ids = desk.submit_many(&bucket(), 1_000).await;
+    let lease = desk.claim(Stage::Hash, 1).await.remove(0);
+    let image = files.image();
+    desk.settle(lease.token, hashed()).await;
+    let later = files.image();
+
+    for (image, state) in [(image, JobState::Waiting), (later, JobState::Succeeded)] {
+        let world = image.world();
+        let store = world.open().await;
+        let jobs = store.get(&bucket(), &ids).await.expect("the jobs are read");
+        assert_eq!(jobs.len(), 1_000);
+        let desk = Desk { world: &world, store };
+        assert_eq!(desk.job(lease.token.job).await.state, state);
+    }
+}
+
+/// T8: a write-ahead log whose end is torn off loses whole commits from the end, never a part of one and nothing before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_log_loses_whole_commits_from_its_end_only() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    let mut acknowledged = Vec::new();
+    for _ in 0..12 {
+        let id = desk.finish_one().await;
+        acknowledged.push((id, std::fs::metadata(log(&files)).expect("the log is there").len()));
+    }
+    let end = acknowledged[11].1;
+    for cut in (0..end).step_by(5_003) {
+        let image = files.image();
+        let torn = std::fs::OpenOptions::new().write(true).open(log(&image)).expect("the log opens");
+        torn.set_len(cut).expect("the log is cut");
+        let world = image.world();
+        let desk = Desk { world: &world, store: world.open().await };
+        for (id, written) in &acknowledged {
+            let jobs = desk.store.get(&bucket(), &[*id]).await.expect("the store reads");
+            if *written <= cut {
+                assert_eq!(jobs[0].state, JobState::Succeeded);
+            }
+        }
+        let counts = desk.counts().await;
+        assert_eq!(desk.list(&[]).await.len() as u64, counts.succeeded + counts.waiting, "counts belong to the jobs");
+        desk.store.ping().await.expect("the store writes");
+    }
+}
+
+fn log(files: &Files) -> PathBuf {
+    files.folder.path().join("jobs.db-wal")
+}
+
+/// A22: a flipped bit in a result is an error for that job, not a wrong digest, and stops nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_result_is_never_told_and_stops_no_other_job() {
+    for column in [
+        "digest = x'00000000000000000000000000000000'",
+        "etag = '\"other\"'",
+        "size_bytes = 7",
+        "modified_ms = 7",
+        "key = 'other'",
+    ] {
+        let files = Files::new();
+        let world = files.world();
+        let desk = world.open_ready().await;
+        let damaged = desk.submit_with_callback().await;
+        desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
+        desk.store.clone().close().await;
+        let changed = files.connect().execute(&format!("update job set {column}"), []).expect("the row is damaged");
+        assert_eq!(changed, 1);
+
+        let desk = world.open_ready().await;
+        let error = desk.store.get(&bucket(), &[damaged]).await.expect_err("the result is damaged");
+        assert_eq!(error.kind, StoreErrorKind::Corrupt);
+        let healthy = desk.submit_with_callback().await;
+        desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
+        assert_eq!(desk.claim_one(Stage::Deliver).await.token.job, healthy);
+        assert_eq!(desk.job(healthy).await.state, JobState::Succeeded);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_itself_refuses_what_the_state_machine_does_not_have() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    desk.finish_one().await;
+    desk.submit_one().await;
+    desk.settle(desk.claim_one(Stage::Hash).await.token, Outcome::Failed(conformance::world::broken())).await;
+    desk.submit_one().await;
+    desk.claim_one(Stage::Hash).await;
+    desk.submit_one().await;
+    desk.store.clone().close().await;
+
+    let connection = files.connect();
+    for change in [
+        "job set ended_ms = null where state = 'succeeded'",
+        "job set ended_ms = 1 where state = 'open'",
+        "job set ended_ms = started_ms - 1 where state = 'succeeded'",
+        "job set digest = null where state = 'succeeded'",
+        "job set etag = null where state = 'succeeded'",
+        "job set checksum = null where state = 'succeeded'",
+        "job set state = 'succeeded' where state = 'failed'",
+        "job set error_code = null where state = 'failed'",
+        "job set error_message = null where state = 'failed'",
+        "job set error_code = 'internal', error_message = '' where state = 'succeeded'",
+        "job set progress = 100 where state = 'failed'",
+        "job set state = 'running' where state = 'open'",
+        "job set delivery = 'due' where state = 'succeeded'",
+        "job set target = 'url:http://host/' where state = 'succeeded'",
+        "job set level = 3",
+        "job set size_bytes = -1 where state = 'succeeded'",
+        "live set secret = null, due_ms = null, stage = 'deliver'",
+        "live set secret = 1, due_ms = null",
+        "live set secret = 1, due_ms = 1, started_ms = null",
+        "live set progress = 100",
+        "live set stage = 'sleep'",
+        "live set last_code = 'internal'",
+        "queue set paused = 1, open = 0",
+        "total set jobs = -1",
+        "job set size_bytes = 'many' where state = 'succeeded'",
+    ] {
+        let error = connection.execute(&format!("update {change}"), []).expect_err(change);
+        assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation), "{change}");
+    }
+}
+
+/// The aim is under 500 bytes, with a key of some 30 bytes, an ETag of 34 and no callback.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_job_takes_less_than_500_bytes() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    let jobs = 4_000;
+    desk.submit_many(&bucket(), jobs).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for lease in desk.claim(Stage::Hash, jobs).await {
+        let store = desk.store.clone();
+        tasks.spawn(async move { store.settle(lease.token, hashed()).await.expect("the result is stored") });
+    }
+    tasks.join_all().await;
+    desk.store.clone().close().await;
+    let bytes = std::fs::metadata(files.path()).expect("the file is there").len();
+    let each = bytes / jobs as u64;
+    assert!(each < 500, "{each} bytes per finished job");
+    assert!(!log(&files).exists(), "closing leaves one file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pruned_space_is_given_back_to_the_file_system() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    for id in desk.submit_many(&bucket(), 4_000).await {
+        desk.store.cancel(&bucket(), id).await.expect("the job is cancelled");
+    }
+    world.pass(Duration::from_secs(60));
+    let before = {
+        desk.store.clone().close().await;
+        std::fs::metadata(files.path()).expect("the file is there").len()
+    };
+    let desk = world.open_ready().await;
+    let now = conformance::world::BEGIN.plus(Duration::from_secs(60));
+    while desk.store.prune(now, 500).await.expect("old jobs are pruned") > 0 {}
+    desk.store.clone().close().await;
+    let after = std::fs::metadata(files.path()).expect("the file is there").len();
+    assert!(after < before / 2 + 100_000, "{before} bytes before, {after} after");
+}
