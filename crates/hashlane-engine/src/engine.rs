@@ -1,0 +1,292 @@
+//! The engine: stored objects in, facts out.
+//!
+//! It promises that the facts of an object all belong to one version of it, that object bytes in memory stay within the
+//! budget, and that dropping a future stops its work within a chunk. It leaves out when to try again and what to tell
+//! clients beyond the [`JobError`]: the worker decides both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hashlane_job::{BucketName, FailureCode, FileFacts, JobError, ObjectRef};
+use hashlane_lanes::{Algorithm, Digest, Platform};
+use tokio::task::spawn_blocking;
+
+use crate::bucket::{BucketConfig, Buckets};
+use crate::budget::Budget;
+use crate::error::EngineError;
+use crate::etag;
+use crate::hashed::{HashRequest, Hashed, Hold};
+use crate::local::Folder;
+use crate::objects::{self, Objects};
+use crate::pool::{self, Feeder, Input, Message, Pool, Read, Unread, check_size};
+use crate::schemes::Storage;
+
+/// How often a file is opened again that was modified this very moment. A kernel's tick is over after 10 ms; a file system
+/// that keeps whole seconds needs up to one.
+const FRESH_ATTEMPTS: usize = 600;
+/// The pause between two of these.
+const FRESH_PAUSE: Duration = Duration::from_millis(2);
+
+/// The engine: cheap to clone. The threads stop when the last clone is dropped, or by [`Engine::stop`].
+#[derive(Clone, Debug)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pool: Pool,
+    buckets: Buckets,
+    object_bytes_max: Option<u64>,
+}
+
+/// Bounds of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Threads that hash; 0 = one per core.
+    pub hash_threads: usize,
+    /// Bytes of object data in flight, whatever the number and size of the objects.
+    pub memory_bytes: u64,
+    /// Objects of this size or more are refused.
+    pub object_bytes_max: Option<u64>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> EngineOptions {
+        EngineOptions { hash_threads: 0, memory_bytes: 48 << 20, object_bytes_max: None }
+    }
+}
+
+impl Engine {
+    /// Opens every bucket and starts the threads, on the best platform of the CPU.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::start_on`].
+    pub fn start(options: EngineOptions, buckets: Vec<BucketConfig>) -> Result<Engine, EngineError> {
+        Engine::start_on(Platform::detect(), options, buckets)
+    }
+
+    /// Opens every bucket and starts the threads, on a platform that the operator chose.
+    ///
+    /// # Errors
+    ///
+    /// When a bucket cannot be opened (the message names it, says why and what to do), when two have one name, when the
+    /// memory holds nothing, and when threads cannot be started.
+    pub fn start_on(platform: Platform, options: EngineOptions, buckets: Vec<BucketConfig>) -> Result<Engine, EngineError> {
+        let threads = match options.hash_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let buckets = Buckets::open(buckets)?;
+        let budget = Budget::deal(options.memory_bytes, threads)?;
+        metrics::describe_counter!(pool::HASHED_BYTES, metrics::Unit::Bytes, "Bytes hashed, by algorithm.");
+        metrics::describe_gauge!(pool::LANES_BUSY, "Objects that are being hashed now.");
+        let pool = Pool::start(budget, platform)
+            .map_err(|error| EngineError::new(format!("the hashing threads cannot be started: {error}")))?;
+        tracing::debug!(%platform, ?budget, "engine started");
+        Ok(Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max: options.object_bytes_max }) })
+    }
+
+    /// Hashes one object. Dropping the future stops the reading within a chunk and frees the slot.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureCode::NotFound`], [`FailureCode::Denied`] for names and kinds that are refused, [`FailureCode::TooLarge`],
+    /// [`FailureCode::Unreadable`] (may be retried) when reading failed or the object changed meanwhile,
+    /// [`FailureCode::Internal`] for a panic, a stopped engine, or no algorithm.
+    pub async fn hash(&self, request: HashRequest) -> Result<Hashed, JobError> {
+        if request.algorithms.is_empty() {
+            return Err(JobError::permanent(FailureCode::Internal, "no algorithm was asked for"));
+        }
+        match self.storage(&request.object.bucket)? {
+            Storage::Folder(folder) => self.hash_file(folder, &request).await,
+            Storage::Objects(objects) => self.hash_object(objects, &request).await,
+        }
+    }
+
+    /// Stores the digest as user metadata `x-cos-meta-<algorithm>` of the very version that was hashed.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureCode::HeaderDenied`] when the storage keeps no metadata or does not let us write it, with the reason;
+    /// [`FailureCode::Unreadable`] when the object is not the version that was hashed any more.
+    pub async fn add_to_header(&self, object: &ObjectRef, hashed: &Hashed, digest: Digest) -> Result<(), JobError> {
+        match (&hashed.hold, self.storage(&object.bucket)?) {
+            (Hold::File(file), Storage::Folder(_)) => {
+                let file = file.clone();
+                let written = spawn_blocking(move || file.write_header(&digest)).await;
+                written.unwrap_or_else(|_| Err(JobError::permanent(FailureCode::Internal, "storing the digest failed")))
+            }
+            _ => Err(JobError::permanent(
+                FailureCode::HeaderDenied,
+                "the digest could not be stored: the storage of the bucket cannot change the metadata of an object",
+            )),
+        }
+    }
+
+    /// How many objects can be hashed at once: claim no more than this. More calls of [`Engine::hash`] wait in a queue.
+    pub fn slots(&self) -> usize {
+        self.inner.pool.slots()
+    }
+
+    /// The buckets.
+    pub fn buckets(&self) -> &[BucketConfig] {
+        self.inner.buckets.configs()
+    }
+
+    /// Whether a bucket's storage answers; for `/readyz`.
+    ///
+    /// # Errors
+    ///
+    /// When the bucket is not configured, or its storage does not answer; the message names the bucket.
+    pub async fn probe(&self, bucket: &BucketName) -> Result<(), EngineError> {
+        let probed = match self.inner.buckets.storage(bucket) {
+            None => Err(EngineError::new("it is not configured")),
+            Some(Storage::Objects(objects)) => objects.probe().await,
+            Some(Storage::Folder(folder)) => {
+                let folder = folder.clone();
+                blocking(move || folder.probe()).await
+            }
+        };
+        probed.map_err(|error| of_bucket(bucket, &error))
+    }
+
+    /// Stores a small object (the demo, tests; the storage calls build on it later).
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot name an object of this bucket, or writing fails; the message names the bucket.
+    pub async fn put(&self, object: &ObjectRef, body: Bytes) -> Result<(), EngineError> {
+        let stored = match self.inner.buckets.storage(&object.bucket) {
+            None => Err(EngineError::new("it is not configured")),
+            Some(Storage::Objects(objects)) => objects.put(&object.key, body).await,
+            Some(Storage::Folder(folder)) => {
+                let (folder, key) = (folder.clone(), object.key.clone());
+                blocking(move || folder.put(&key, &body).map(drop)).await
+            }
+        };
+        stored.map_err(|error| of_bucket(&object.bucket, &error))
+    }
+
+    /// Stops the threads and waits for them. Objects that are being hashed, by any clone, fail for now.
+    pub async fn stop(self) {
+        // A thread ends within one step, but a disk may hold it up.
+        let inner = self.inner;
+        if spawn_blocking(move || inner.pool.join()).await.is_err() {
+            tracing::error!("stopping the hashing threads failed");
+        }
+    }
+
+    fn storage(&self, bucket: &BucketName) -> Result<&Storage, JobError> {
+        let missing = || JobError::permanent(FailureCode::NotFound, "the bucket is not configured on this server");
+        self.inner.buckets.storage(bucket).ok_or_else(missing)
+    }
+
+    async fn hash_file(&self, folder: &Arc<Folder>, request: &HashRequest) -> Result<Hashed, JobError> {
+        let algorithms = without_repeats(&request.algorithms);
+        for _ in 0..FRESH_ATTEMPTS {
+            let message = Message {
+                algorithms: algorithms.clone(),
+                input: Input::File { folder: folder.clone(), key: request.object.key.clone() },
+                bytes_max: self.inner.object_bytes_max,
+                progress: request.progress.clone(),
+            };
+            let seat = self.inner.pool.seat().await?;
+            let read = match self.inner.pool.submit(message, seat)?.read().await {
+                Ok(read) => read,
+                Err(Unread::Failed(error)) => return Err(error),
+                Err(Unread::TooFresh) => {
+                    tokio::time::sleep(FRESH_PAUSE).await;
+                    continue;
+                }
+            };
+            let digests = in_order(&request.algorithms, &read)?;
+            let Some(file) = read.file else { break };
+            let facts = FileFacts {
+                digests,
+                size_bytes: read.message_bytes,
+                etag: file.etag(),
+                modified: file.identity().modified(),
+            };
+            return Ok(Hashed { facts, hold: Hold::File(Arc::new(file)) });
+        }
+        Err(JobError::temporary(FailureCode::Unreadable, "the object is being written all the time"))
+    }
+
+    async fn hash_object(&self, objects: &Objects, request: &HashRequest) -> Result<Hashed, JobError> {
+        let key = &request.object.key;
+        // Before anything is asked of the storage: see the head of pool.rs.
+        let seat = self.inner.pool.seat().await?;
+        let version = objects.stat(key).await?;
+        check_size(version.size_bytes, self.inner.object_bytes_max)?;
+        request.progress.begin(version.size_bytes);
+
+        let mut algorithms = without_repeats(&request.algorithms);
+        // Nothing but the content identifies such an object, so its ETag is that of an upload: the MD5.
+        let etag_of_content = version.etag.is_none() && !version.tells_modified;
+        if etag_of_content && !algorithms.contains(&Algorithm::Md5) {
+            algorithms.push(Algorithm::Md5);
+        }
+
+        let (feeder, input) = Feeder::new(self.inner.pool.thread(&seat));
+        let message = Message { algorithms, input, bytes_max: None, progress: request.progress.clone() };
+        let ticket = self.inner.pool.submit(message, seat)?;
+        let mut reader = objects.read(key, &version, self.inner.pool.piece_bytes()).await?;
+        while let Some(buffer) = reader.next().await? {
+            if !feeder.feed(buffer).await {
+                break;
+            }
+        }
+        feeder.end().await;
+        let read = match ticket.read().await {
+            Ok(read) => read,
+            Err(Unread::Failed(error)) => return Err(error),
+            Err(Unread::TooFresh) => return Err(objects::changed()),
+        };
+        if read.message_bytes != version.size_bytes || objects.stat(key).await? != version {
+            return Err(objects::changed());
+        }
+        let etag = match &version.etag {
+            Some(etag) => etag::quoted(etag),
+            None if etag_of_content => etag::of_content(&digest_of(&read, Algorithm::Md5)?),
+            None => etag::of_version(key, version.size_bytes, version.modified),
+        };
+        let digests = in_order(&request.algorithms, &read)?;
+        let facts = FileFacts { digests, size_bytes: read.message_bytes, etag, modified: version.modified };
+        Ok(Hashed { facts, hold: Hold::Object })
+    }
+}
+
+/// The algorithms, each once: a lane hashes a message once.
+fn without_repeats(asked: &[Algorithm]) -> Vec<Algorithm> {
+    let mut once = Vec::with_capacity(Algorithm::ALL.len());
+    for algorithm in asked {
+        if !once.contains(algorithm) {
+            once.push(*algorithm);
+        }
+    }
+    once
+}
+
+/// The digests in the order asked, as often as asked.
+fn in_order(asked: &[Algorithm], read: &Read) -> Result<Vec<Digest>, JobError> {
+    asked.iter().map(|algorithm| digest_of(read, *algorithm)).collect()
+}
+
+fn digest_of(read: &Read, algorithm: Algorithm) -> Result<Digest, JobError> {
+    let missing = || JobError::permanent(FailureCode::Internal, "a digest is missing");
+    read.digests.iter().find(|digest| digest.algorithm() == algorithm).copied().ok_or_else(missing)
+}
+
+fn of_bucket(bucket: &BucketName, error: &EngineError) -> EngineError {
+    EngineError::new(format!("bucket {bucket}: {error}"))
+}
+
+/// Runs system calls that may wait for a disk where waiting harms nobody.
+async fn blocking<T: Send + 'static>(
+    calls: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    spawn_blocking(calls).await.unwrap_or_else(|_| Err(EngineError::new("a blocking task ended by a panic")))
+}

@@ -1,0 +1,39 @@
+//! What is asked of an object and what comes back.
+
+use std::sync::Arc;
+
+use hashlane_job::{FileFacts, ObjectRef};
+use hashlane_lanes::Algorithm;
+
+use crate::ReadProgress;
+use crate::local::OpenFile;
+
+/// What was asked of one object.
+#[derive(Debug, Clone)]
+pub struct HashRequest {
+    /// Which object.
+    pub object: ObjectRef,
+    /// At least one; one read feeds all of them.
+    pub algorithms: Vec<Algorithm>,
+    /// Where progress is told.
+    pub progress: Arc<ReadProgress>,
+}
+
+/// An object that was hashed: its facts, and its identity for a guarded write of metadata.
+///
+/// While it is held a local file stays open, so that its inode cannot be given to another file.
+#[derive(Debug)]
+pub struct Hashed {
+    /// What was learnt.
+    pub facts: FileFacts,
+    pub(crate) hold: Hold,
+}
+
+/// What identifies the version that was hashed.
+#[derive(Debug)]
+pub(crate) enum Hold {
+    /// The file itself.
+    File(Arc<OpenFile>),
+    /// An object of a storage that cannot change metadata, so that nothing needs to be held.
+    Object,
+}

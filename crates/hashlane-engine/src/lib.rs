@@ -1,0 +1,28 @@
+//! Stored objects to digests.
+//!
+//! [`Engine`] reads objects of its buckets and hashes them in lanes, many at once. Local files are read by the hashing
+//! threads themselves (`local.rs`), everything else comes through OpenDAL (`objects.rs`) and a bounded channel; the
+//! threads and why they cannot block each other are told in `pool.rs`; the storage schemes are one table in `schemes.rs`.
+//!
+//! It promises that a digest, size, ETag and modified time all belong to one version of the object, or that there is an
+//! error: never a wrong digest. It knows no jobs beyond their nouns, no store, no message format and no callbacks.
+
+mod bucket;
+mod budget;
+mod engine;
+mod error;
+mod etag;
+mod hashed;
+mod identity;
+mod local;
+mod objects;
+mod pool;
+mod progress;
+mod schemes;
+
+pub use bucket::BucketConfig;
+pub use engine::{Engine, EngineOptions};
+pub use error::EngineError;
+pub use hashed::{HashRequest, Hashed};
+pub use progress::ReadProgress;
+pub use schemes::folder_url;

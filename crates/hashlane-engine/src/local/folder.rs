@@ -1,0 +1,87 @@
+//! The folder of a bucket, held open: every path is resolved from it and beneath it.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+
+use crate::error::EngineError;
+
+/// How often a path is resolved anew when a rename ran into the resolving; each try takes microseconds.
+const RESOLVE_ATTEMPTS: usize = 1000;
+
+/// A bucket's folder.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    /// The folder itself, whatever becomes of its path.
+    dir: File,
+    /// Where it was configured, for [`Folder::probe`] and for the operator.
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens the folder at `path`, which must exist and be readable.
+    pub(crate) fn open(path: &Path) -> Result<Folder, EngineError> {
+        let shown = path.display();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
+            EngineError::new(match errno {
+                Errno::NOENT => format!("its folder {shown} does not exist; create it, or correct the bucket's storage"),
+                Errno::NOTDIR => format!("{shown} is not a folder; correct the bucket's storage"),
+                Errno::ACCESS => format!("its folder {shown} may not be read; let the server's user read and search it"),
+                other => format!("its folder {shown} cannot be opened: {}", io::Error::from(other)),
+            })
+        })?;
+        let folder = Folder { dir: dir.into(), path: path.to_owned() };
+        match folder.beneath(".", OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(_) => Ok(folder),
+            Err(Errno::NOSYS) => Err(EngineError::new(
+                "local folders need the system call openat2, which this kernel lacks; use Linux 5.6 or later",
+            )),
+            Err(Errno::PERM) => Err(EngineError::new(
+                "local folders need the system call openat2, which a sandbox forbids; allow it (Docker 20.10 and \
+                 libseccomp 2.5 do)",
+            )),
+            Err(other) => {
+                Err(EngineError::new(format!("its folder {shown} cannot be searched: {}", io::Error::from(other))))
+            }
+        }
+    }
+
+    /// Opens a path beneath the folder. Links that stay beneath it are followed; what leads out of it is `EXDEV`.
+    pub(crate) fn beneath(&self, path: &str, flags: OFlags) -> Result<File, Errno> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match openat2(&self.dir, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+                Ok(file) => return Ok(file.into()),
+                // The kernel could not rule out that a rename, anywhere on the machine, led a `..` of a link outside.
+                Err(Errno::AGAIN | Errno::INTR) if attempt < RESOLVE_ATTEMPTS => continue,
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// The file that a path names now, without opening it.
+    pub(crate) fn look(&self, path: &str) -> Result<Metadata, Errno> {
+        let file = self.beneath(path, OFlags::PATH)?;
+        file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    }
+
+    /// Whether the folder is still there, at its path, and readable.
+    pub(crate) fn probe(&self) -> Result<(), EngineError> {
+        let shown = self.path.display();
+        let fail = |error: io::Error| EngineError::new(format!("its folder {shown} cannot be read: {error}"));
+        let at_path = std::fs::metadata(&self.path).map_err(fail)?;
+        let held = self.dir.metadata().map_err(fail)?;
+        if (at_path.dev(), at_path.ino()) != (held.dev(), held.ino()) {
+            return Err(EngineError::new(format!("its folder {shown} was replaced or mounted anew; restart the server")));
+        }
+        self.beneath(".", OFlags::RDONLY | OFlags::DIRECTORY).map_err(|errno| fail(errno.into()))?;
+        Ok(())
+    }
+}
