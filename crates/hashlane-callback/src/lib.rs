@@ -1,0 +1,18 @@
+//! Callbacks of finished jobs: sends one message to one target, once, and says what came of it.
+//!
+//! [`Transports::send`] is the whole interface. Behind it one file per transport; below the webhook the guard, which keeps
+//! callbacks from private addresses at the moment of connecting. When to try again, what the message says and where it is
+//! recorded is decided elsewhere.
+
+mod connector;
+mod guard;
+mod message;
+mod message_queue;
+mod resolver;
+mod retry_after;
+mod transports;
+mod webhook;
+
+pub use message::{Message, Sent};
+pub use resolver::{Resolver, Resolving, SystemResolver};
+pub use transports::{CallbackOptions, Transports};

@@ -1,0 +1,208 @@
+//! The webhook: one HTTP POST per attempt (spec section 9, "Request").
+//!
+//! Delivered is a 2xx head within the time of an attempt. Everything else is worth another attempt, but for `410 Gone` and
+//! targets that can never work. Redirects are answers like any other: nothing here follows them. Of the answer's body at
+//! most 4 KiB are read, unlooked at, so that a well-behaved receiver's connection can be used again; nothing of it is kept.
+//!
+//! Signing, HTTP/2 and receivers' own root certificates are not here.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Builder, Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout, timeout_at};
+use url::Url;
+
+use crate::connector::{ConnectError, GuardedConnector};
+use crate::message::{Message, Sent};
+use crate::retry_after::retry_after;
+
+const X_CI_REQUEST_ID: HeaderName = HeaderName::from_static("x-ci-request-id");
+const X_CI_EVENT: HeaderName = HeaderName::from_static("x-ci-event");
+const X_CI_EVENT_ID: HeaderName = HeaderName::from_static("x-ci-event-id");
+const X_CI_JOB_ID: HeaderName = HeaderName::from_static("x-ci-job-id");
+
+/// So much of an answer's body is read before the connection is closed (failure rule D5).
+const REPLY_BYTES_MAX: usize = 4 * 1024;
+/// So long is waited for that: the answer is known by then, and only the connection's further use is at stake.
+const REPLY_TIME_MAX: Duration = Duration::from_secs(1);
+/// The head of an answer fits into this, or it is none.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// An idle connection is kept this long. Short, because receivers close theirs after as little as 2 s, and a request that
+/// meets a closing connection is a failed attempt.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(1);
+/// Idle connections kept per receiver: as many as a receiver is sent callbacks at once.
+const IDLE_CONNECTIONS_MAX: usize = 4;
+
+type PlainClient = Client<GuardedConnector, Full<Bytes>>;
+type TlsClient = Client<HttpsConnector<GuardedConnector>, Full<Bytes>>;
+
+/// The webhook transport.
+#[derive(Debug)]
+pub(crate) struct Webhook {
+    connector: GuardedConnector,
+    plain: PlainClient,
+    /// Made at the first https target: reading the system's certificates takes time and memory, and a machine without
+    /// any must still start. When that fails, the next attempt tries again.
+    tls: OnceCell<TlsClient>,
+    timeout: Duration,
+}
+
+impl Webhook {
+    /// A transport whose attempts last at most `timeout`, connecting included.
+    pub(crate) fn new(connector: GuardedConnector, timeout: Duration) -> Webhook {
+        let plain = client_builder().build(connector.clone());
+        Webhook { connector, plain, tls: OnceCell::new(), timeout }
+    }
+
+    /// Sends the message once.
+    pub(crate) async fn send(&self, target: &str, message: &Message) -> Sent {
+        let url = match check_target(target) {
+            Ok(url) => url,
+            Err(said) => return Sent::Never { said },
+        };
+        let request = match request(&url, message) {
+            Ok(request) => request,
+            Err(error) => {
+                return Sent::Never { said: format!("no request can be made for the callback address: {error}") };
+            }
+        };
+        let deadline = Instant::now() + self.timeout;
+        let answer = async {
+            match url.scheme() {
+                "https" => match self.tls.get_or_try_init(|| tls_client(self.connector.clone())).await {
+                    Ok(client) => client.request(request).await.map_err(|error| failure(&error)),
+                    Err(said) => Err(again(said)),
+                },
+                _ => self.plain.request(request).await.map_err(|error| failure(&error)),
+            }
+        };
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(response)) => judge(response, deadline).await,
+            Ok(Err(sent)) => sent,
+            Err(_) => again(format!("no answer within {} ms", self.timeout.as_millis())),
+        }
+    }
+}
+
+/// The URL, when callbacks may go to such a one. Whether its address is allowed is found out when connecting.
+fn check_target(target: &str) -> Result<Url, String> {
+    let mut url = Url::parse(target).map_err(|error| format!("the callback address is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("the callback address begins with {}:, only http: and https: are sent to", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the callback address contains a user name or password, which are never sent".into());
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+fn request(url: &Url, message: &Message) -> Result<Request<Full<Bytes>>, http::Error> {
+    Request::builder()
+        .method(Method::POST)
+        .uri(Uri::try_from(url.as_str())?)
+        .header(USER_AGENT, "ci-callback/1.0")
+        .header(CONTENT_TYPE, message.content_type)
+        .header(X_CI_REQUEST_ID, HeaderValue::try_from(&message.request_id)?)
+        .header(X_CI_EVENT, "TaskFinish")
+        .header(X_CI_EVENT_ID, HeaderValue::try_from(&message.event_id)?)
+        .header(X_CI_JOB_ID, message.job.to_string())
+        .body(Full::new(message.body.clone()))
+}
+
+/// What an answer means, and the reading of its body.
+async fn judge(response: Response<Incoming>, deadline: Instant) -> Sent {
+    let status = response.status();
+    let said = match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_str()),
+        None => status.as_str().to_owned(),
+    };
+    let after = retry_after(response.headers(), SystemTime::now());
+    let time_left = deadline.saturating_duration_since(Instant::now()).min(REPLY_TIME_MAX);
+    // Whatever becomes of the body, the status stands.
+    timeout(time_left, read_body(response.into_body())).await.ok();
+    if status.is_success() {
+        Sent::Delivered { said }
+    } else if status == StatusCode::GONE {
+        Sent::Never { said }
+    } else if status.is_redirection() {
+        Sent::Again { said: format!("{said} (redirects are not followed)"), after }
+    } else {
+        Sent::Again { said, after }
+    }
+}
+
+/// Reads the body to its end or to the bound. A body that is dropped before its end closes the connection.
+async fn read_body(mut body: Incoming) {
+    let mut bytes_read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        bytes_read += frame.data_ref().map_or(0, Bytes::len);
+        if bytes_read > REPLY_BYTES_MAX {
+            return;
+        }
+    }
+}
+
+fn again(said: String) -> Sent {
+    Sent::Again { said, after: None }
+}
+
+/// What an exchange without an answer means.
+///
+/// A refused address is final also for a name: what the policy forbids is not asked for again and again for days. The
+/// outcome is recorded, and once the address is allowed the callback can be sent by hand.
+fn failure(error: &ClientError) -> Sent {
+    let mut cause: &(dyn Error + 'static) = error;
+    let mut connect_error = None;
+    loop {
+        connect_error = connect_error.or(cause.downcast_ref::<ConnectError>());
+        match cause.source() {
+            Some(source) => cause = source,
+            None => break,
+        }
+    }
+    match connect_error {
+        Some(refused @ ConnectError::Refused { .. }) => Sent::Never { said: refused.to_string() },
+        Some(other) => again(other.to_string()),
+        None if error.is_connect() => again(format!("could not connect: {cause}")),
+        None => again(format!("no answer: {cause}")),
+    }
+}
+
+async fn tls_client(connector: GuardedConnector) -> Result<TlsClient, String> {
+    let load = || {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("tls cannot be used: {error}"))?
+            .with_native_roots()
+            .map_err(|error| format!("the system has no root certificates, install ca-certificates: {error}"))
+            .map(|builder| builder.with_no_client_auth())
+    };
+    // Reads files.
+    let config = tokio::task::spawn_blocking(load).await.map_err(|error| error.to_string())??;
+    let https =
+        HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(connector);
+    Ok(client_builder().build(https))
+}
+
+fn client_builder() -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIME_MAX)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .http1_max_buf_size(HEAD_BYTES_MAX);
+    builder
+}

@@ -1,0 +1,422 @@
+//! Receivers of every kind, good, slow and hostile, and what becomes of a callback that is sent to them.
+
+mod receiver;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hashlane_callback::{CallbackOptions, Message, Resolver, Resolving, Sent, Transports};
+use hashlane_job::{CallbackFormat, CallbackTarget, JobId, MqMode, MqTarget, NotifyAddress};
+use receiver::{Receiver, Reply};
+
+const JOB: &str = "f93984788066911ed89ed352d4d9d2084";
+
+/// Long enough for a busy machine, for attempts that are answered.
+const PATIENT: Duration = Duration::from_secs(30);
+/// Short, for attempts that are not.
+const IMPATIENT: Duration = Duration::from_millis(300);
+
+fn message() -> Message {
+    Message {
+        job: JobId::parse(JOB).expect("the documented id"),
+        event_id: "event-1".into(),
+        request_id: "attempt-1".into(),
+        content_type: "application/xml",
+        body: Bytes::from_static(b"<Response/>"),
+    }
+}
+
+fn url(text: impl Into<String>) -> CallbackTarget {
+    CallbackTarget { address: NotifyAddress::Url(text.into()), format: CallbackFormat::Xml }
+}
+
+fn options(timeout: Duration, allow_networks: &[&str]) -> CallbackOptions {
+    CallbackOptions {
+        allow_networks: allow_networks.iter().map(|text| text.parse().expect("a network")).collect(),
+        timeout,
+        connect_timeout: timeout,
+    }
+}
+
+/// Transports that may send to this machine.
+fn transports(timeout: Duration) -> Transports {
+    Transports::new(options(timeout, &["127.0.0.0/8"])).expect("the options are fine")
+}
+
+/// Sends once to a receiver that answers like this.
+async fn sent_to(reply: Reply, timeout: Duration) -> Sent {
+    let receiver = Receiver::start(reply).await;
+    transports(timeout).send(&url(receiver.url("/hook")), &message()).await
+}
+
+fn said(sent: &Sent) -> &str {
+    match sent {
+        Sent::Delivered { said } | Sent::Again { said, .. } | Sent::Never { said } => said,
+    }
+}
+
+fn delivered(text: &str) -> Sent {
+    Sent::Delivered { said: text.into() }
+}
+
+#[tokio::test]
+async fn the_request_is_the_one_of_the_spec() {
+    let receiver = Receiver::start(Reply::ok()).await;
+    let target = url(format!("{}#fragment", receiver.url("/hook/a%20b?token=1&x=%2F")));
+    assert_eq!(transports(PATIENT).send(&target, &message()).await, delivered("200 OK"));
+
+    let [request] = <[_; 1]>::try_from(receiver.requests()).expect("one request");
+    assert_eq!(request.line, "POST /hook/a%20b?token=1&x=%2F HTTP/1.1");
+    assert_eq!(request.body, b"<Response/>");
+    for (name, value) in [
+        ("content-type", "application/xml"),
+        ("user-agent", "ci-callback/1.0"),
+        ("x-ci-request-id", "attempt-1"),
+        ("x-ci-event-id", "event-1"),
+        ("x-ci-event", "TaskFinish"),
+        ("x-ci-job-id", JOB),
+        ("content-length", "11"),
+        ("host", &receiver.address.to_string()),
+    ] {
+        assert_eq!(request.header(name), Some(value), "{name}");
+    }
+    for name in ["authorization", "cookie", "accept-encoding"] {
+        assert_eq!(request.header(name), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_2xx_is_delivered() {
+    for (head, text) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "200 OK"),
+        ("HTTP/1.1 200 Whatever\r\nContent-Length: 0\r\n\r\n", "200 OK"),
+        ("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", "201 Created"),
+        ("HTTP/1.1 204 No Content\r\n\r\n", "204 No Content"),
+        ("HTTP/1.1 299 Odd\r\nContent-Length: 0\r\n\r\n", "299"),
+        ("HTTP/1.0 200 OK\r\n\r\nbye", "200 OK"),
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200 OK"),
+        ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200 OK"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "200 OK"),
+        // A body in another coding is not looked at.
+        ("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x1fxx", "200 OK"),
+        // Whatever becomes of the body, the status stands.
+        ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut off", "200 OK"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", "200 OK"),
+    ] {
+        assert_eq!(sent_to(Reply::Bytes(head.into()), PATIENT).await, delivered(text), "{head:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_other_status_is_tried_again_but_for_410() {
+    for (status, expected) in [
+        ("400 Bad Request", "400 Bad Request"),
+        ("401 Unauthorized", "401 Unauthorized"),
+        ("404 Not Found", "404 Not Found"),
+        ("429 Too Many Requests", "429 Too Many Requests"),
+        ("500 Internal Server Error", "500 Internal Server Error"),
+        ("503 Service Unavailable", "503 Service Unavailable"),
+        ("599 Odd", "599"),
+        ("999 Odder", "999"),
+    ] {
+        let reply = Reply::Bytes(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!(sent_to(reply, PATIENT).await, Sent::Again { said: expected.into(), after: None });
+    }
+    let gone = Reply::Bytes("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n".into());
+    assert_eq!(sent_to(gone, PATIENT).await, Sent::Never { said: "410 Gone".into() });
+}
+
+#[tokio::test]
+async fn the_receivers_wish_for_a_pause_is_passed_on_up_to_an_hour() {
+    for (value, expected) in [("7", Some(7)), ("86400", Some(3600)), ("later", None)] {
+        let reply = format!("HTTP/1.1 503 Service Unavailable\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
+        let expected = expected.map(Duration::from_secs);
+        match sent_to(Reply::Bytes(reply), PATIENT).await {
+            Sent::Again { after, .. } => assert_eq!(after, expected, "{value}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Receiver::start(Reply::ok()).await;
+    for status in
+        ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"]
+    {
+        let location = elsewhere.url("/elsewhere");
+        let reply = format!("HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        let sent = sent_to(Reply::Bytes(reply), PATIENT).await;
+        assert_eq!(sent, Sent::Again { said: format!("{status} (redirects are not followed)"), after: None });
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_is_left_at_the_timeout() {
+    for reply in [
+        Reply::Hang,
+        Reply::BytesThenHang("HTTP/1.1 200 O".into()),
+        Reply::BytesThenHang("HTTP/1.1 200 OK\r\nX-A: ".into()),
+        Reply::Drip("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()),
+    ] {
+        let name = format!("{reply:?}");
+        assert_eq!(
+            sent_to(reply, IMPATIENT).await,
+            Sent::Again { said: "no answer within 300 ms".into(), after: None },
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_read_is_left_at_the_timeout() {
+    let receiver = Receiver::start(Reply::NeverRead).await;
+    let large = Message { body: vec![b'x'; 16 << 20].into(), ..message() };
+    let sent = transports(IMPATIENT).send(&url(receiver.url("/")), &large).await;
+    assert_eq!(said(&sent), "no answer within 300 ms");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_neither_delays_nor_undoes_a_delivery() {
+    for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"] {
+        let receiver = Receiver::start(Reply::Endless { head: head.into(), then: vec![b'x'; 4096] }).await;
+        assert_eq!(transports(PATIENT).send(&url(receiver.url("/")), &message()).await, delivered("200 OK"));
+        // Its connection is closed soon after the bound, not read on.
+        let bytes = receiver.bytes_until_closed().await;
+        assert!(bytes < 16 << 20, "{bytes} bytes of the body were taken");
+    }
+    let hanging = Reply::BytesThenHang("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx".into());
+    assert_eq!(sent_to(hanging, IMPATIENT).await, delivered("200 OK"));
+}
+
+#[tokio::test]
+async fn heads_that_do_not_end_are_cut_off() {
+    for (head, then) in [
+        ("HTTP/1.1 200 OK\r\n", &b"X-A: 0123456789\r\n"[..]),
+        ("HTTP/1.1 200 OK\r\nX-A: ", &b"0123456789"[..]),
+        ("HTTP/1.1 200 ", &b"0123456789"[..]),
+        ("", &b"HTTP/1.1 100 Continue\r\n\r\n"[..]),
+    ] {
+        let receiver = Receiver::start(Reply::Endless { head: head.into(), then: then.repeat(256) }).await;
+        let sent = transports(Duration::from_secs(2)).send(&url(receiver.url("/")), &message()).await;
+        assert!(matches!(sent, Sent::Again { .. }), "{head:?}: {sent:?}");
+        receiver.bytes_until_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_tried_again() {
+    for reply in [
+        Reply::Bytes("SSH-2.0-OpenSSH_9.6\r\n".into()),
+        Reply::Bytes("\0\0\0\0\0\0\0\0\r\n\r\n".into()),
+        Reply::Bytes("HTTP/1.1 abc OK\r\n\r\n".into()),
+        Reply::Bytes("HTTP/2 200 OK\r\n\r\n".into()),
+        Reply::Bytes("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n".into()),
+        Reply::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n".into()),
+        Reply::Bytes(String::new()),
+        Reply::Reset,
+    ] {
+        let name = format!("{reply:?}");
+        let sent = sent_to(reply, PATIENT).await;
+        assert!(matches!(&sent, Sent::Again { said, .. } if said.starts_with("no answer: ")), "{name}: {sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_is_tried_again() {
+    let closed = Receiver::start(Reply::ok()).await;
+    let address = closed.url("/");
+    closed.stop().await;
+    let sent = transports(PATIENT).send(&url(address), &message()).await;
+    assert!(matches!(&sent, Sent::Again { said, .. } if said.starts_with("could not connect: ")), "{sent:?}");
+}
+
+#[tokio::test]
+async fn https_to_a_receiver_without_tls_is_tried_again() {
+    let receiver = Receiver::start(Reply::Greet("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into())).await;
+    let target = url(receiver.url("/").replace("http:", "https:"));
+    let sent = transports(PATIENT).send(&target, &message()).await;
+    assert!(matches!(sent, Sent::Again { .. }), "{sent:?}");
+    assert!(!said(&sent).contains("200"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn targets_that_can_never_work_are_given_up_at_once() {
+    for (target, part) in [
+        ("", "no URL"),
+        ("hook", "no URL"),
+        ("http://", "no URL"),
+        ("http://[fe80::1%25eth0]/", "no URL"),
+        ("http://1.2.3.999/", "no URL"),
+        ("http://127.0.0.1:99999/", "no URL"),
+        ("ftp://127.0.0.1/", "only http: and https:"),
+        ("file:///etc/passwd", "only http: and https:"),
+        ("gopher://127.0.0.1/", "only http: and https:"),
+        ("javascript:alert(1)", "only http: and https:"),
+        ("http://user:pass@127.0.0.1/", "user name or password"),
+        ("http://user@127.0.0.1/", "user name or password"),
+        ("http://:pass@127.0.0.1/", "user name or password"),
+    ] {
+        let sent = transports(PATIENT).send(&url(target), &message()).await;
+        assert!(matches!(&sent, Sent::Never { said } if said.contains(part)), "{target}: {sent:?}");
+        assert!(!said(&sent).contains("pass@") && !said(&sent).contains("user:"), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_queue_target_fails_with_its_name_and_the_reason() {
+    let queue = MqTarget { region: "gz".into(), mode: MqMode::Topic, name: "my-queue".into() };
+    let target = CallbackTarget { address: NotifyAddress::Mq(queue), format: CallbackFormat::Json };
+    let Sent::Never { said } = transports(PATIENT).send(&target, &message()).await else { panic!("it was sent") };
+    for part in ["not available in this version", "gz", "my-queue"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn loopback_is_refused_in_every_spelling_unless_it_is_allowed() {
+    let receiver = Receiver::start(Reply::ok()).await;
+    let port = receiver.address.port();
+    let strict = Transports::new(options(PATIENT, &[])).expect("the options are fine");
+    let allowed = transports(PATIENT);
+    for host in ["127.0.0.1", "127.1", "0x7f.1", "017700000001", "2130706433", "localhost", "[::ffff:127.0.0.1]"] {
+        let target = url(format!("http://{host}:{port}/"));
+        let sent = strict.send(&target, &message()).await;
+        assert!(matches!(&sent, Sent::Never { said } if said.contains("allow_networks")), "{host}: {sent:?}");
+        assert_eq!(receiver.connections(), 0, "{host}");
+    }
+    for host in ["127.0.0.1", "0x7f.1", "localhost", "[::ffff:127.0.0.1]"] {
+        let target = url(format!("http://{host}:{port}/"));
+        assert_eq!(allowed.send(&target, &message()).await, delivered("200 OK"), "{host}");
+    }
+    let other = Transports::new(options(PATIENT, &["10.0.0.0/8", "127.0.0.2/32"])).expect("the options are fine");
+    let sent = other.send(&url(receiver.url("/")), &message()).await;
+    assert!(matches!(sent, Sent::Never { .. }), "{sent:?}");
+}
+
+/// Answers with the next list of addresses at each question; the last one for ever.
+#[derive(Debug)]
+struct Flipping {
+    answers: Vec<Vec<IpAddr>>,
+    asked: AtomicUsize,
+}
+
+impl Flipping {
+    fn new(answers: &[&[[u8; 4]]]) -> Arc<Flipping> {
+        let answers = answers.iter().map(|list| list.iter().map(|octets| Ipv4Addr::from(*octets).into()).collect());
+        Arc::new(Flipping { answers: answers.collect(), asked: AtomicUsize::new(0) })
+    }
+}
+
+impl Resolver for Flipping {
+    fn resolve(&self, _host: &str) -> Resolving {
+        let turn = self.asked.fetch_add(1, Ordering::SeqCst).min(self.answers.len() - 1);
+        let answer = self.answers[turn].clone();
+        Box::pin(async move { Ok(answer) })
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_changes_to_a_forbidden_address_is_never_connected_to() {
+    let inside = Receiver::start(Reply::ok()).await;
+    // 127.0.0.2 plays the public address: the guard is told to allow it and nothing else.
+    let resolver = Flipping::new(&[&[[127, 0, 0, 2]], &[[127, 0, 0, 1]]]);
+    let transports = Transports::with_resolver(options(PATIENT, &["127.0.0.2/32"]), resolver.clone()).expect("fine");
+    let target = url(format!("http://rebinding.example:{}/", inside.address.port()));
+
+    let first = transports.send(&target, &message()).await;
+    assert!(matches!(&first, Sent::Again { said, .. } if said.starts_with("could not connect")), "{first:?}");
+    for _ in 0..1000 {
+        let sent = transports.send(&target, &message()).await;
+        assert!(matches!(&sent, Sent::Never { said } if said.contains("rebinding.example")), "{sent:?}");
+        assert!(!said(&sent).contains("127.0.0.1"), "the answer tells what the name means inside: {sent:?}");
+    }
+    assert_eq!(resolver.asked.load(Ordering::SeqCst), 1001, "a name is resolved anew for each connection");
+    assert_eq!(inside.connections(), 0);
+}
+
+#[tokio::test]
+async fn of_several_addresses_only_those_that_pass_are_connected_to() {
+    let inside = Receiver::start_on([127, 0, 0, 1], Reply::ok()).await;
+    let outside = Receiver::start_at(([127, 0, 0, 2], inside.address.port()).into(), Reply::ok()).await;
+    let resolver = Flipping::new(&[&[[127, 0, 0, 1], [10, 0, 0, 1], [127, 0, 0, 2], [169, 254, 169, 254]]]);
+    let transports = Transports::with_resolver(options(PATIENT, &["127.0.0.2/32"]), resolver).expect("fine");
+    let target = url(format!("http://mixed.example:{}/", inside.address.port()));
+    assert_eq!(transports.send(&target, &message()).await, delivered("200 OK"));
+    assert_eq!((inside.connections(), outside.connections()), (0, 1));
+}
+
+#[tokio::test]
+async fn an_address_that_says_no_does_not_hide_the_next_one() {
+    let receiver = Receiver::start_on([127, 0, 0, 3], Reply::ok()).await;
+    let resolver = Flipping::new(&[&[[127, 0, 0, 4], [127, 0, 0, 3]]]);
+    let transports = Transports::with_resolver(options(PATIENT, &["127.0.0.0/8"]), resolver).expect("fine");
+    let target = url(format!("http://several.example:{}/", receiver.address.port()));
+    assert_eq!(transports.send(&target, &message()).await, delivered("200 OK"));
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_tried_again() {
+    let transports = Transports::with_resolver(options(PATIENT, &[]), Flipping::new(&[&[]])).expect("fine");
+    let sent = transports.send(&url("http://nowhere.example/"), &message()).await;
+    assert!(matches!(&sent, Sent::Again { said, .. } if said.contains("nowhere.example")), "{sent:?}");
+}
+
+#[derive(Debug)]
+struct NeverResolves;
+
+impl Resolver for NeverResolves {
+    fn resolve(&self, _host: &str) -> Resolving {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_that_hangs_ends_with_the_attempt() {
+    let transports = Transports::with_resolver(options(IMPATIENT, &[]), Arc::new(NeverResolves)).expect("fine");
+    let sent = transports.send(&url("http://slow.example/"), &message()).await;
+    assert!(matches!(sent, Sent::Again { .. }), "{sent:?}");
+}
+
+#[tokio::test]
+async fn connections_are_used_again_for_the_same_receiver_and_only_for_it() {
+    let first = Receiver::start(Reply::ok()).await;
+    let second = Receiver::start(Reply::ok()).await;
+    let transports = transports(PATIENT);
+    for _ in 0..50 {
+        for receiver in [&first, &second] {
+            assert_eq!(transports.send(&url(receiver.url("/")), &message()).await, delivered("200 OK"));
+        }
+    }
+    for receiver in [&first, &second] {
+        assert_eq!(receiver.requests().len(), 50);
+        assert!(
+            receiver.requests().iter().all(|request| request.header("host") == Some(&receiver.address.to_string()))
+        );
+        assert!(receiver.connections() < 50, "{} connections for 50 callbacks", receiver.connections());
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_hanging_receivers_do_not_hold_up_a_healthy_one() {
+    let hanging = Receiver::start(Reply::Hang).await;
+    let healthy = Receiver::start(Reply::ok()).await;
+    let transports = transports(PATIENT);
+    let stuck: Vec<_> = (0..100)
+        .map(|_| {
+            let (transports, target) = (transports.clone(), url(hanging.url("/")));
+            tokio::spawn(async move { transports.send(&target, &message()).await })
+        })
+        .collect();
+    hanging.until_connections(100).await;
+    let started = Instant::now();
+    assert_eq!(transports.send(&url(healthy.url("/")), &message()).await, delivered("200 OK"));
+    assert!(started.elapsed() < PATIENT, "it waited for the hanging ones");
+    for attempt in stuck {
+        attempt.abort();
+    }
+}

@@ -1,0 +1,177 @@
+//! A store for tests of the loops: keeps its rows in memory, and stalls, fails or takes leases away on command.
+//!
+//! It has no due times: what is not leased is due, in the order in which it became so.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use hashlane_job::{
+    BucketName, CallbackFormat, CallbackTarget, Delivery, Job, JobId, JobIds, JobState, Lease, LeaseToken, NewJob,
+    NotifyAddress, ObjectRef, Outcome, QueueId, Stage, Timestamp,
+};
+use hashlane_lanes::Algorithm;
+use hashlane_store::{Claimed, Renewal, Renewed, Settled, StoreError, StoreErrorKind};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::leases::Leases;
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeLeases {
+    state: Arc<Mutex<State>>,
+    woken: Arc<Notify>,
+    changed: Arc<Notify>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    due: VecDeque<Lease>,
+    leased: HashMap<LeaseToken, Lease>,
+    /// Taken away: renewing and settling them is answered with `Lost`.
+    lost: HashSet<JobId>,
+    /// Every stored outcome, in order.
+    pub(crate) outcomes: Vec<(JobId, Outcome)>,
+    /// The number of slots of each claim.
+    pub(crate) claims: Vec<usize>,
+    pub(crate) renewals: usize,
+    /// How long each call takes.
+    pub(crate) latency: Duration,
+    /// No call is answered.
+    pub(crate) stalled: bool,
+    /// So many calls of settle fail.
+    pub(crate) settles_to_fail: usize,
+    secrets: u64,
+}
+
+impl FakeLeases {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test thread panicked")
+    }
+
+    /// Adds a due row.
+    pub(crate) fn add(&self, lease: Lease) -> JobId {
+        let id = lease.token.job;
+        self.state().due.push_back(lease);
+        self.woken.notify_waiters();
+        id
+    }
+
+    /// Takes a lease away, as a cancel does.
+    pub(crate) fn take_away(&self, job: JobId) {
+        self.state().lost.insert(job);
+    }
+
+    /// Waits until the condition holds. Under a paused clock the time is virtual.
+    pub(crate) async fn until(&self, condition: impl Fn(&State) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if condition(&self.state()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn outcome_of(&self, job: JobId) -> Option<Outcome> {
+        self.state().outcomes.iter().rev().find(|(id, _)| *id == job).map(|(_, outcome)| outcome.clone())
+    }
+
+    async fn call(&self) {
+        let (latency, stalled) = (self.state().latency, self.state().stalled);
+        if stalled {
+            std::future::pending::<()>().await;
+        }
+        if !latency.is_zero() {
+            sleep(latency).await;
+        }
+    }
+}
+
+impl Leases for FakeLeases {
+    async fn claim(&self, stage: Stage, slots: usize, _lease: Duration) -> Result<Claimed, StoreError> {
+        self.call().await;
+        let mut state = self.state();
+        state.claims.push(slots);
+        let count = slots.min(state.due.len());
+        let mut leases: Vec<Lease> = state.due.drain(..count).collect();
+        for lease in &mut leases {
+            assert_eq!(lease.stage, stage);
+            state.secrets += 1;
+            lease.token.secret = state.secrets;
+            state.leased.insert(lease.token, lease.clone());
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        Ok(Claimed { leases, next_due: None })
+    }
+
+    async fn renew(&self, renewals: Vec<Renewal>, _lease: Duration) -> Result<Vec<Renewed>, StoreError> {
+        self.call().await;
+        let mut state = self.state();
+        state.renewals += renewals.len();
+        let answer = |renewal: &Renewal| {
+            let kept = state.leased.contains_key(&renewal.token) && !state.lost.contains(&renewal.token.job);
+            if kept { Renewed::Kept } else { Renewed::Lost }
+        };
+        let answers = renewals.iter().map(answer).collect();
+        drop(state);
+        self.changed.notify_waiters();
+        Ok(answers)
+    }
+
+    async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
+        self.call().await;
+        let mut state = self.state();
+        if state.settles_to_fail > 0 {
+            state.settles_to_fail -= 1;
+            return Err(StoreError { kind: StoreErrorKind::Unavailable, message: "the disk is full".into() });
+        }
+        if state.lost.contains(&token.job) {
+            return Ok(Settled::Lost);
+        }
+        let Some(lease) = state.leased.remove(&token) else { return Ok(Settled::Lost) };
+        if outcome == Outcome::GivenBack {
+            state.due.push_back(lease);
+        }
+        state.outcomes.push((token.job, outcome));
+        drop(state);
+        self.woken.notify_waiters();
+        self.changed.notify_waiters();
+        Ok(Settled::Stored)
+    }
+
+    fn woken(&self, _stage: Stage) -> impl Future<Output = ()> + Send + 'static {
+        self.woken.clone().notified_owned()
+    }
+}
+
+/// A first lease of a job of this stage, whose callback goes to this URL.
+pub(crate) fn lease(ids: &JobIds, stage: Stage, url: &str) -> Lease {
+    let bucket = BucketName::parse("local-1250000000").expect("a bucket name");
+    let id = ids.next(Timestamp::from_unix_seconds(1_700_000_000));
+    let request = NewJob {
+        id,
+        object: ObjectRef { bucket, key: "object".into() },
+        queue: QueueId::random(),
+        algorithm: Algorithm::Md5,
+        algorithm_as_given: "MD5".into(),
+        add_to_header: false,
+        user_data: None,
+        level: 0,
+        callback: Default::default(),
+    };
+    let job = Job {
+        request,
+        state: JobState::Running,
+        queue_paused: false,
+        progress: 0,
+        started: None,
+        ended: None,
+        facts: None,
+        error: None,
+        target: Some(CallbackTarget { address: NotifyAddress::Url(url.into()), format: CallbackFormat::Xml }),
+        delivery: Delivery::default(),
+    };
+    Lease { token: LeaseToken { job: id, secret: 0 }, stage, attempt: 1, job }
+}

@@ -1,0 +1,73 @@
+//! The hash step: one object to its digest, and the decision what that means for the job.
+
+use std::sync::Arc;
+
+use hashlane_engine::{Engine, HashRequest, ReadProgress};
+use hashlane_job::{FailureCode, FileFacts, HASH_ATTEMPTS_MAX, JobError, Lease, NewJob, Outcome, hash_delay};
+
+use crate::chance::chance;
+use crate::finished;
+use crate::stage::Stepper;
+
+/// The stepper of the hash stage.
+#[derive(Clone)]
+pub(crate) struct HashStep {
+    pub(crate) engine: Engine,
+}
+
+impl Stepper for HashStep {
+    async fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>) -> Outcome {
+        match hash(&self.engine, &lease.job.request, progress.clone()).await {
+            Ok(facts) => Outcome::Hashed(facts),
+            Err(error) => failed(lease, error),
+        }
+    }
+
+    fn panicked(&self, lease: &Lease) -> Outcome {
+        tracing::error!(job = %lease.token.job, attempt = lease.attempt, "hashing panicked");
+        failed(lease, JobError::temporary(FailureCode::Internal, "the server failed while hashing the object"))
+    }
+
+    fn settled(&self, lease: &Lease, outcome: &Outcome) {
+        let (job, attempt) = (lease.token.job, lease.attempt);
+        match outcome {
+            Outcome::Hashed(facts) => {
+                finished::count_job(finished::SUCCESS);
+                tracing::info!(%job, attempt, bytes = facts.size_bytes, "hashed");
+            }
+            Outcome::Failed(error) => {
+                finished::count_job(finished::FAILED);
+                tracing::info!(%job, attempt, code = error.code.word(), reason = %error.message, "failed");
+            }
+            Outcome::Again { delay, error } => {
+                let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                tracing::warn!(%job, attempt, delay_ms, code = error.code.word(), reason = %error.message, "to be hashed again");
+            }
+            Outcome::GivenBack => tracing::info!(%job, attempt, "given back"),
+            // Outcomes of the other stage.
+            Outcome::Delivered { .. } | Outcome::DeliverAgain { .. } | Outcome::DeliveryFailed { .. } => {}
+        }
+    }
+}
+
+/// The digest is stored at the object before the job succeeds: a client that sees Success finds it there.
+async fn hash(engine: &Engine, job: &NewJob, progress: Arc<ReadProgress>) -> Result<FileFacts, JobError> {
+    let request = HashRequest { object: job.object.clone(), algorithms: vec![job.algorithm], progress };
+    let hashed = engine.hash(request).await?;
+    if job.add_to_header {
+        let Some(digest) = hashed.facts.digests.first() else {
+            return Err(JobError::permanent(FailureCode::Internal, "no digest was computed"));
+        };
+        engine.add_to_header(&job.object, &hashed, *digest).await?;
+    }
+    Ok(hashed.facts)
+}
+
+/// What a failure means: another attempt while it may help and attempts are left, else the end.
+fn failed(lease: &Lease, error: JobError) -> Outcome {
+    if error.may_retry && lease.attempt < HASH_ATTEMPTS_MAX {
+        Outcome::Again { delay: hash_delay(lease.attempt, chance()), error }
+    } else {
+        Outcome::Failed(error)
+    }
+}

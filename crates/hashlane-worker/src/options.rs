@@ -1,0 +1,43 @@
+//! The settings of the worker.
+
+use std::time::Duration;
+
+use hashlane_job::DELIVERY_DELAYS;
+use hashlane_wire::TimeOffset;
+
+/// How the loops work.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Length of a lease: how long a job waits for another worker when this one falls silent.
+    pub lease: Duration,
+    /// Callbacks in flight at once, over all receivers. A single receiver gets at most four of them.
+    pub deliveries_max: usize,
+    /// Attempts at a callback.
+    pub delivery_attempts_max: u32,
+    /// The pauses before each attempt (spec section 9), the first of them unused; a setting so that tests and impatient
+    /// operators can shorten it.
+    pub delivery_delays: Vec<Duration>,
+    /// How long finished jobs are kept.
+    pub retention: Duration,
+    /// The offset of job times in callback bodies.
+    pub time_offset: TimeOffset,
+    /// How long a stop waits for running jobs before it gives them back.
+    pub grace: Duration,
+}
+
+impl Default for WorkerOptions {
+    /// The values of the spec. The 256 deliveries are sockets and small buffers, a few MiB when all are in use; they let
+    /// as many dead receivers hang at once before a healthy one has to wait. The grace ends before the 30 s after which
+    /// service managers kill.
+    fn default() -> WorkerOptions {
+        WorkerOptions {
+            lease: Duration::from_secs(30),
+            deliveries_max: 256,
+            delivery_attempts_max: 10,
+            delivery_delays: DELIVERY_DELAYS.to_vec(),
+            retention: Duration::from_secs(30 * 24 * 3600),
+            time_offset: TimeOffset::default(),
+            grace: Duration::from_secs(25),
+        }
+    }
+}

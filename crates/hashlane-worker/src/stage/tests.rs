@@ -1,0 +1,428 @@
+//! The loop of a stage and the keeper, with a store that misbehaves on command and a clock that jumps to the next event.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hashlane_job::{FailureCode, FileFacts, JobError, JobId, JobIds, Stage, Timestamp};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::due_deliveries::DueDeliveries;
+use crate::due_jobs::DueJobs;
+use crate::fake_leases::{FakeLeases, lease};
+use crate::keeper::Keeper;
+
+const LEASE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(25);
+
+/// What a step does, by job; by default it succeeds at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Act {
+    Panic,
+    Hang,
+    /// Works for so long.
+    Work(Duration),
+    /// As a receiver that does not answer: fails after ten seconds.
+    TimeOut,
+}
+
+/// A stepper that acts as told and counts.
+#[derive(Clone, Default)]
+struct Actor(Arc<ActorState>);
+
+#[derive(Default)]
+struct ActorState {
+    acts: Mutex<HashMap<JobId, Act>>,
+    running: AtomicUsize,
+    running_most: AtomicUsize,
+    started: AtomicUsize,
+    changed: Notify,
+}
+
+impl Actor {
+    fn act(&self, job: JobId, act: Act) {
+        self.0.acts.lock().expect("no test thread panicked").insert(job, act);
+    }
+
+    fn running(&self) -> usize {
+        self.0.running.load(Ordering::SeqCst)
+    }
+
+    async fn until_running(&self, count: usize) {
+        loop {
+            let changed = self.0.changed.notified();
+            if self.running() == count {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Counts a step as running until it ends or is dropped.
+struct Running(Actor);
+
+impl Running {
+    fn count(actor: &Actor) -> Running {
+        let running = actor.0.running.fetch_add(1, Ordering::SeqCst) + 1;
+        actor.0.running_most.fetch_max(running, Ordering::SeqCst);
+        actor.0.started.fetch_add(1, Ordering::SeqCst);
+        actor.0.changed.notify_waiters();
+        Running(actor.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.0.running.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.changed.notify_waiters();
+    }
+}
+
+impl Stepper for Actor {
+    async fn step(&self, lease: &Lease, _progress: &Arc<ReadProgress>) -> Outcome {
+        let _running = Running::count(self);
+        let act = self.0.acts.lock().expect("no test thread panicked").get(&lease.token.job).copied();
+        match act {
+            Some(Act::Panic) => panic!("a bug in the step, on purpose"),
+            Some(Act::Hang) => std::future::pending().await,
+            Some(Act::Work(duration)) => sleep(duration).await,
+            Some(Act::TimeOut) => {
+                sleep(Duration::from_secs(10)).await;
+                return Outcome::DeliveryFailed { said: "no answer".into() };
+            }
+            None => {}
+        }
+        match lease.stage {
+            Stage::Hash => hashed(),
+            Stage::Deliver => Outcome::Delivered { said: "200 OK".into() },
+        }
+    }
+
+    fn panicked(&self, _lease: &Lease) -> Outcome {
+        Outcome::Failed(JobError::temporary(FailureCode::Internal, "it panicked"))
+    }
+
+    fn settled(&self, _lease: &Lease, _outcome: &Outcome) {}
+}
+
+fn hashed() -> Outcome {
+    let modified = Timestamp::from_unix_seconds(0);
+    Outcome::Hashed(FileFacts { digests: Vec::new(), size_bytes: 0, etag: "\"\"".into(), modified })
+}
+
+/// A running loop of a stage with its keeper.
+struct Stand {
+    store: FakeLeases,
+    actor: Actor,
+    ids: JobIds,
+    stage: Stage,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Stand {
+    fn start(stage: Stage, slots: usize) -> Stand {
+        let (store, actor) = (FakeLeases::default(), Actor::default());
+        let stop = CancellationToken::new();
+        let keeper = Keeper::new(store.clone(), LEASE);
+        tokio::spawn({
+            let keeper = keeper.clone();
+            async move { keeper.run(CancellationToken::new()).await }
+        });
+        let running = match stage {
+            Stage::Hash => tokio::spawn(
+                StageLoop {
+                    leases: store.clone(),
+                    acquirer: DueJobs::new(store.clone(), keeper, stop.clone()),
+                    stepper: actor.clone(),
+                    slots,
+                    grace: GRACE,
+                    stop: stop.clone(),
+                }
+                .run(),
+            ),
+            Stage::Deliver => tokio::spawn(
+                StageLoop {
+                    leases: store.clone(),
+                    acquirer: DueDeliveries::new(store.clone(), keeper, stop.clone()),
+                    stepper: actor.clone(),
+                    slots,
+                    grace: GRACE,
+                    stop: stop.clone(),
+                }
+                .run(),
+            ),
+        };
+        Stand { store, actor, ids: JobIds::random(), stage, stop, running }
+    }
+
+    fn add(&self, act: Option<Act>) -> JobId {
+        self.add_for("http://receiver.example/", act)
+    }
+
+    fn add_for(&self, url: &str, act: Option<Act>) -> JobId {
+        let lease = lease(&self.ids, self.stage, url);
+        if let Some(act) = act {
+            self.actor.act(lease.token.job, act);
+        }
+        self.store.add(lease)
+    }
+
+    async fn settled(&self, job: JobId) -> Outcome {
+        self.store.until(|state| state.outcomes.iter().any(|(id, _)| *id == job)).await;
+        self.store.outcome_of(job).expect("it was settled")
+    }
+
+    async fn stop(self) -> FakeLeases {
+        self.stop.cancel();
+        self.running.await.expect("the loop does not panic");
+        self.store
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_is_worked_on_once_and_settled() {
+    let stand = Stand::start(Stage::Hash, 3);
+    let jobs: Vec<JobId> = (0..100).map(|_| stand.add(None)).collect();
+    for job in &jobs {
+        assert_eq!(stand.settled(*job).await, hashed());
+    }
+    let store = stand.stop().await;
+    assert_eq!(store.state().outcomes.len(), jobs.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_claimed_than_there_are_free_slots() {
+    let stand = Stand::start(Stage::Hash, 3);
+    let jobs: Vec<JobId> = (0..50).map(|i| stand.add(Some(Act::Work(Duration::from_millis(10 + i % 7))))).collect();
+    for job in &jobs {
+        stand.settled(*job).await;
+    }
+    assert!(stand.actor.0.running_most.load(Ordering::SeqCst) <= 3);
+    assert!(stand.store.state().claims.iter().all(|slots| (1..=3).contains(slots)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_job_starts_at_the_wake_up_and_not_at_the_poll() {
+    let stand = Stand::start(Stage::Hash, 1);
+    stand.store.until(|state| !state.claims.is_empty()).await;
+    let started = Instant::now();
+    let job = stand.add(None);
+    stand.settled(job).await;
+    assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_failed_attempt_and_the_worker_goes_on() {
+    let stand = Stand::start(Stage::Hash, 1);
+    let bad = stand.add(Some(Act::Panic));
+    let good = stand.add(None);
+    assert!(matches!(stand.settled(bad).await, Outcome::Failed(_)));
+    assert_eq!(stand.settled(good).await, hashed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_takes_twenty_leases_keeps_its_lease_and_runs_once() {
+    let stand = Stand::start(Stage::Hash, 1);
+    let job = stand.add(Some(Act::Work(20 * LEASE)));
+    assert_eq!(stand.settled(job).await, hashed());
+    assert_eq!(stand.actor.0.started.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_stops_the_work_within_a_second_and_settles_nothing() {
+    let stand = Stand::start(Stage::Hash, 1);
+    let job = stand.add(Some(Act::Hang));
+    stand.actor.until_running(1).await;
+    let taken = Instant::now();
+    stand.store.take_away(job);
+    stand.actor.until_running(0).await;
+    assert!(taken.elapsed() <= Duration::from_secs(1), "{:?}", taken.elapsed());
+    // Its slot is free for others.
+    let next = stand.add(None);
+    stand.settled(next).await;
+    assert_eq!(stand.store.outcome_of(job), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worker_stops_by_its_own_deadline_when_the_store_stalls() {
+    let stand = Stand::start(Stage::Hash, 1);
+    let claimed = Instant::now();
+    let job = stand.add(Some(Act::Hang));
+    stand.actor.until_running(1).await;
+    stand.store.state().stalled = true;
+    stand.actor.until_running(0).await;
+    assert!(claimed.elapsed() < LEASE, "it worked on after {:?}", claimed.elapsed());
+    assert_eq!(stand.store.outcome_of(job), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_survives_a_store_that_fails_for_a_while() {
+    let stand = Stand::start(Stage::Hash, 1);
+    stand.store.state().settles_to_fail = 10;
+    let job = stand.add(None);
+    assert_eq!(stand.settled(job).await, hashed());
+    assert_eq!(stand.actor.0.started.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_is_not_stored_after_its_lease() {
+    let stand = Stand::start(Stage::Hash, 1);
+    stand.store.state().settles_to_fail = usize::MAX;
+    let started = Instant::now();
+    let job = stand.add(None);
+    stand.store.until(|state| state.settles_to_fail < usize::MAX).await;
+    let next = stand.add(Some(Act::Hang));
+    // The only slot is free during the settling, and the settling ends with the lease.
+    stand.actor.until_running(1).await;
+    stand.store.take_away(next);
+    let store = stand.stop().await;
+    assert!(started.elapsed() < LEASE, "{:?}", started.elapsed());
+    assert_eq!(store.outcome_of(job), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_running_jobs_end_and_claims_no_more() {
+    let stand = Stand::start(Stage::Hash, 1);
+    let running = stand.add(Some(Act::Work(GRACE / 2)));
+    let waiting = stand.add(None);
+    stand.actor.until_running(1).await;
+    let store = stand.stop().await;
+    assert_eq!(store.outcome_of(running), Some(hashed()));
+    assert_eq!(store.outcome_of(waiting), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_gives_back_what_does_not_end_within_the_grace() {
+    let stand = Stand::start(Stage::Hash, 2);
+    let (actor, started) = (stand.actor.clone(), Instant::now());
+    let jobs = [stand.add(Some(Act::Hang)), stand.add(Some(Act::Hang))];
+    actor.until_running(2).await;
+    let store = stand.stop().await;
+    for job in jobs {
+        assert_eq!(store.outcome_of(job), Some(Outcome::GivenBack));
+    }
+    assert_eq!(actor.running(), 0);
+    assert!(started.elapsed() < GRACE + Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_a_stalled_store_ends_too() {
+    let stand = Stand::start(Stage::Hash, 1);
+    stand.add(Some(Act::Hang));
+    let actor = stand.actor.clone();
+    actor.until_running(1).await;
+    stand.store.state().stalled = true;
+    stand.stop().await;
+    assert_eq!(actor.running(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_receiver_gets_few_callbacks_at_once_and_all_of_them() {
+    let stand = Stand::start(Stage::Deliver, 100);
+    let slow = Some(Act::Work(Duration::from_millis(20)));
+    let jobs: Vec<JobId> = (0..2_000).map(|_| stand.add(slow)).collect();
+    for job in &jobs {
+        assert_eq!(stand.settled(*job).await, Outcome::Delivered { said: "200 OK".into() });
+    }
+    assert_eq!(stand.actor.0.running_most.load(Ordering::SeqCst), 4);
+    assert_eq!(stand.actor.0.started.load(Ordering::SeqCst), jobs.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_answers_is_kept_busy_whatever_its_backlog() {
+    let stand = Stand::start(Stage::Deliver, 100);
+    stand.store.state().latency = Duration::from_millis(5);
+    let quick = Some(Act::Work(Duration::from_millis(1)));
+    let jobs: Vec<JobId> = (0..10_000).map(|_| stand.add(quick)).collect();
+    let started = Instant::now();
+    for job in &jobs {
+        stand.settled(*job).await;
+    }
+    // Four at a time, a millisecond each, would be 2.5 s if the store took no time at all.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_callbacks_of_a_hanging_receiver_delay_a_healthy_one_by_no_more_than_about_a_second() {
+    for behind in [100, 1_000, 5_000] {
+        let stand = Stand::start(Stage::Deliver, 16);
+        // 200 rows in 10 ms to claim them and 10 ms to give them back.
+        stand.store.state().latency = Duration::from_millis(10);
+        for _ in 0..behind {
+            stand.add_for("http://hanging.example/", Some(Act::TimeOut));
+        }
+        stand.actor.until_running(1).await;
+        for round in 0..50 {
+            let started = Instant::now();
+            let job = stand.add_for("http://healthy.example/", None);
+            stand.settled(job).await;
+            let delay = started.elapsed();
+            assert!(delay < Duration::from_millis(1_300), "round {round} behind {behind} rows: {delay:?}");
+            // The next one comes at another moment of the sweep.
+            sleep(Duration::from_millis(37 * round)).await;
+        }
+        assert!(stand.actor.0.running_most.load(Ordering::SeqCst) <= 2, "the hanging receiver held more than one slot");
+        stand.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_hanging_receivers_hold_one_slot_each() {
+    let stand = Stand::start(Stage::Deliver, 110);
+    for round in 0..20 {
+        for receiver in 0..100 {
+            let act = if round == 0 { Act::Hang } else { Act::TimeOut };
+            stand.add_for(&format!("http://hanging-{receiver}.example/"), Some(act));
+        }
+    }
+    stand.actor.until_running(100).await;
+    let started = Instant::now();
+    for _ in 0..100 {
+        let job = stand.add_for("http://healthy.example/", None);
+        stand.settled(job).await;
+    }
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(stand.actor.0.running_most.load(Ordering::SeqCst) <= 104);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_that_cannot_be_sent_costs_the_store_little() {
+    let stand = Stand::start(Stage::Deliver, 16);
+    stand.store.state().latency = Duration::from_millis(10);
+    for _ in 0..2_000 {
+        stand.add_for("http://hanging.example/", Some(Act::TimeOut));
+    }
+    stand.actor.until_running(1).await;
+    let claims_before = stand.store.state().claims.len();
+    sleep(Duration::from_secs(60)).await;
+    let claims = stand.store.state().claims.len() - claims_before;
+    // A claim and its giving back take 20 ms; a third of the time is the bound.
+    assert!(claims < 1_000, "{claims} claims in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_gives_back_the_callbacks_that_wait_for_their_receiver() {
+    let stand = Stand::start(Stage::Deliver, 16);
+    for _ in 0..40 {
+        stand.add(Some(Act::Hang));
+    }
+    stand.actor.until_running(1).await;
+    let store = stand.stop().await;
+    let state = store.state();
+    assert_eq!(state.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::GivenBack).count(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callbacks_that_wait_for_their_receiver_keep_their_leases() {
+    let stand = Stand::start(Stage::Deliver, 16);
+    let jobs: Vec<JobId> = (0..40).map(|_| stand.add(Some(Act::Work(Duration::from_secs(9))))).collect();
+    for job in &jobs {
+        stand.settled(*job).await;
+    }
+    // 40 attempts of 9 s, one after the other since the receiver is slow, are twelve leases.
+    assert_eq!(stand.actor.0.started.load(Ordering::SeqCst), jobs.len());
+}
