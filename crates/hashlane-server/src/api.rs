@@ -1,0 +1,219 @@
+//! The wire API: what happens to a request between the socket and its endpoint.
+//!
+//! It promises that every request that hyper can parse gets an answer with request ids, or is dropped for dribbling; that
+//! errors have their five children; that a panic in an endpoint becomes a 500 and the process goes on; and that one line
+//! of the log and one count tell of it. What each call does is said in `routes.rs`.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hashlane_engine::Engine;
+use hashlane_job::{Clock, JobIds};
+use hashlane_store::JobStore;
+use hashlane_wire::{Call, ErrorCode, HostRules, RequestHead, TimeOffset, sign};
+use http::request::Parts;
+use http::{Method, Request, Response, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+
+use crate::access::{Access, AccessKey};
+use crate::answer::{Answer, Face};
+use crate::body::RequestBody;
+use crate::connection::{Dropped, Respond};
+use crate::listener::{Listening, listen};
+use crate::refusal::Refusal;
+use crate::{Limits, routes};
+
+/// What the API answers from.
+#[derive(Clone)]
+pub struct ApiOptions {
+    /// Who may ask.
+    pub keys: Vec<AccessKey>,
+    /// How a Host header names a bucket.
+    pub hosts: HostRules,
+    /// How signatures are verified.
+    pub sign_rules: sign::Rules,
+    /// Whether the file processing service of a bucket opens at its first use.
+    pub auto_open: bool,
+    /// The offset of job times in answers.
+    pub time_offset: TimeOffset,
+    /// Bounds of requests and connections.
+    pub limits: Limits,
+    /// For signatures and job ids.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Starts the wire API on an already bound listener. Must be called within a tokio runtime.
+pub fn serve_api(listener: TcpListener, store: JobStore, engine: Engine, options: ApiOptions) -> Listening {
+    let limits = options.limits.clone();
+    let api = Api {
+        store,
+        engine,
+        access: Access::new(options.keys, options.sign_rules),
+        hosts: options.hosts,
+        auto_open: options.auto_open,
+        time_offset: options.time_offset,
+        limits: options.limits,
+        clock: options.clock,
+        job_ids: JobIds::random(),
+    };
+    listen(listener, limits, api)
+}
+
+/// The parts that endpoints answer from.
+pub(crate) struct Api {
+    pub(crate) store: JobStore,
+    pub(crate) engine: Engine,
+    pub(crate) auto_open: bool,
+    pub(crate) time_offset: TimeOffset,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) job_ids: JobIds,
+    access: Access,
+    hosts: HostRules,
+    limits: Limits,
+}
+
+/// What is known of a request for the log and the counts, also when it is refused midway.
+struct Seen {
+    route: &'static str,
+    face: Face,
+}
+
+impl Respond for Api {
+    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+        let started = Instant::now();
+        let request_id = hashlane_wire::request_id(self.clock.now());
+        let (parts, incoming) = request.into_parts();
+        let mut body = RequestBody::new(incoming, &parts.headers, &self.limits);
+        let mut seen = Seen { route: "unroutable", face: Face::Ci };
+
+        let handled = catch_panic(self.handle(&parts, &mut body, &mut seen)).await;
+        let outcome = handled.unwrap_or_else(|panic| Err(Refusal::internal(format!("a handler panicked: {panic}"))));
+        let mut cause = None;
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(Refusal::Answer { error, cause: why }) => {
+                let trace_id = hashlane_wire::trace_id(self.clock.now());
+                cause = why.or_else(|| Some(error.message.clone()));
+                Answer::error(&error, resource(&parts), &request_id, &trace_id)
+            }
+            Err(Refusal::Drop(reason)) => {
+                tracing::info!(route = seen.route, request_id, reason, "request dropped");
+                count(seen.route, "dropped", started);
+                return Err(Dropped(reason));
+            }
+        };
+
+        let status = answer.status();
+        let close = !body.drain().await;
+        count(seen.route, status.as_str(), started);
+        let line = AccessLine { parts: &parts, route: seen.route, request_id: &request_id, status: status.as_u16() };
+        line.log(cause.as_deref(), started);
+        Ok(answer.finish(seen.face, parts.method == Method::HEAD, &request_id, close))
+    }
+}
+
+impl Api {
+    /// The way of a request: host, signature, permission, endpoint.
+    async fn handle(&self, parts: &Parts, body: &mut RequestBody, seen: &mut Seen) -> Result<Answer, Refusal> {
+        let head = request_head(parts);
+        let address = hashlane_wire::address(host(parts)?, &self.hosts);
+        let presented = sign::presented(&head);
+        let signed = !matches!(presented, Ok(None));
+        let call = hashlane_wire::route(&head, &address, signed);
+        if let Ok(call) = &call {
+            seen.route = call.route_label();
+            seen.face = face(call);
+        }
+        let key = self.access.admit(&head, presented?, body, self.clock.now()).await?;
+        let call = call?;
+        key.permit(&call, &address)?;
+        routes::answer(self, call, &address, &head, body).await
+    }
+}
+
+/// The Host header, exactly one.
+fn host(parts: &Parts) -> Result<&str, Refusal> {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    match (hosts.next().map(|host| host.to_str()), hosts.next()) {
+        (Some(Ok(host)), None) => Ok(host),
+        _ => Err(Refusal::new(ErrorCode::InvalidHost, "a request needs exactly one Host header, in ASCII")),
+    }
+}
+
+/// The head as it came off the socket: hyper keeps path and query as they were written.
+fn request_head(parts: &Parts) -> RequestHead<'_> {
+    RequestHead {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+    }
+}
+
+/// What an error body calls the resource; never empty.
+fn resource(parts: &Parts) -> &str {
+    match parts.uri.path() {
+        "" => "/",
+        path => path,
+    }
+}
+
+fn face(call: &Call) -> Face {
+    match call {
+        Call::Storage { .. } => Face::Cos,
+        _ => Face::Ci,
+    }
+}
+
+/// Runs a handler to its end, or to its panic.
+async fn catch_panic<T>(handler: impl Future<Output = T>) -> Result<T, String> {
+    let mut handler = pin!(handler);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
+    })
+    .await
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+fn count(route: &'static str, status: &str, started: Instant) {
+    metrics::counter!("hashlane_http_requests_total", "route" => route, "status" => status.to_owned()).increment(1);
+    metrics::histogram!("hashlane_http_request_seconds", "route" => route).record(started.elapsed());
+}
+
+/// One line of the access log. The query and the headers stay out of it: they may hold a signature.
+struct AccessLine<'a> {
+    parts: &'a Parts,
+    route: &'static str,
+    request_id: &'a str,
+    status: u16,
+}
+
+impl AccessLine<'_> {
+    /// Failures of ours at error, refusals at info, the rest at debug. A 503 counts as a refusal: while a disk is full every
+    /// request gets one, and the store says why.
+    fn log(&self, cause: Option<&str>, started: Instant) {
+        let AccessLine { parts, route, request_id, status } = *self;
+        let (method, path, took) = (parts.method.as_str(), parts.uri.path(), started.elapsed());
+        match (status, cause) {
+            (500, cause) => tracing::error!(method, path, route, request_id, status, ?cause, ?took, "request failed"),
+            (_, Some(cause)) => {
+                tracing::info!(method, path, route, request_id, status, cause, ?took, "request refused")
+            }
+            (_, None) => tracing::debug!(method, path, route, request_id, status, ?took, "request answered"),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The body of a request, read within bounds or not at all.
+//!
+//! It promises that no more than the limit is ever kept, that a declared length over it is refused before a byte is read, that
+//! a client that sends `Expect: 100-continue` is not asked for a body nobody wants, and that a slow one is dropped. What
+//! is refused is drained for a while, so that clients that write everything before they read can read the answer.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hashlane_wire::ErrorCode;
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout_at};
+
+use crate::Limits;
+use crate::refusal::Refusal;
+
+/// So much of an unwanted body is taken: a part of a multipart upload as SDKs cut them by default fits in it.
+const DRAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// An unwanted body is taken for so long.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The body of one request.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    /// `Content-Length`, when there is one.
+    declared: Option<u64>,
+    /// The client waits to be asked.
+    expects_continue: bool,
+    bytes_max: usize,
+    time_max: Duration,
+    /// The client was asked, if it waited for that.
+    asked: bool,
+    /// Nothing is left to be read.
+    ended: bool,
+    /// The whole body, once it was read.
+    whole: Option<Bytes>,
+}
+
+impl RequestBody {
+    /// The body of a request with these headers.
+    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, limits: &Limits) -> RequestBody {
+        let expects = headers.get(header::EXPECT);
+        RequestBody {
+            declared: incoming.size_hint().exact(),
+            expects_continue: expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+            bytes_max: limits.body_bytes,
+            time_max: limits.body_timeout,
+            asked: false,
+            ended: incoming.is_end_stream(),
+            whole: None,
+            incoming,
+        }
+    }
+
+    /// The whole body; the same again when it was read before.
+    ///
+    /// # Errors
+    /// `EntityTooLarge` over the limit, `InvalidContent` when it breaks off; a body that is not complete in time drops the
+    /// connection.
+    pub(crate) async fn read(&mut self) -> Result<Bytes, Refusal> {
+        if let Some(whole) = &self.whole {
+            return Ok(whole.clone());
+        }
+        if self.declared.is_some_and(|bytes| bytes > self.bytes_max as u64) {
+            return Err(self.too_large());
+        }
+        self.asked = true;
+        let deadline = Instant::now() + self.time_max;
+        let mut collected = BytesMut::new();
+        while let Some(data) = self.next(deadline).await? {
+            if collected.len() + data.len() > self.bytes_max {
+                return Err(self.too_large());
+            }
+            collected.extend_from_slice(&data);
+        }
+        Ok(self.whole.insert(collected.freeze()).clone())
+    }
+
+    /// Takes what is left of a body that nobody read. Says whether nothing is left, so that the connection can be kept.
+    pub(crate) async fn drain(&mut self) -> bool {
+        if self.ended {
+            return true;
+        }
+        if self.expects_continue && !self.asked {
+            return false;
+        }
+        let deadline = Instant::now() + DRAIN_TIME_MAX.min(self.time_max);
+        let mut taken = 0;
+        while taken <= DRAIN_BYTES_MAX {
+            match self.next(deadline).await {
+                Ok(Some(data)) => taken += data.len() as u64,
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// The next piece, `None` at the end.
+    async fn next(&mut self, deadline: Instant) -> Result<Option<Bytes>, Refusal> {
+        while !self.ended {
+            match timeout_at(deadline, self.incoming.frame()).await {
+                Err(_elapsed) => return Err(Refusal::Drop("the request body was not complete in time")),
+                Ok(None) => self.ended = true,
+                Ok(Some(Ok(frame))) => {
+                    // Trailers say nothing that this API knows.
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Ok(Some(Err(_broken))) => {
+                    return Err(Refusal::new(ErrorCode::InvalidContent, "the request body ended before its end"));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn too_large(&self) -> Refusal {
+        let message = format!("the request body is longer than {} bytes", self.bytes_max);
+        Refusal::new(ErrorCode::EntityTooLarge, message)
+    }
+}

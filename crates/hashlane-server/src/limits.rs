@@ -1,0 +1,42 @@
+//! Bounds of requests and connections.
+//!
+//! Every wait and every buffer of the listeners has its bound here. What is left out on purpose: bounds of single
+//! fields, which the wire knows, and rates per key, which come with their own issue.
+
+use std::time::Duration;
+
+/// Bounds of requests and connections of one listener.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// A request body may have so many bytes; a longer one is answered 413 `EntityTooLarge`.
+    pub body_bytes: usize,
+    /// From the first byte of a request head to its last; the socket is closed after that. A socket that has not sent
+    /// its first request within this time is closed too.
+    pub header_timeout: Duration,
+    /// For a whole request body; the socket is closed without an answer after that.
+    pub body_timeout: Duration,
+    /// Between requests on a kept connection, and for a client that does not take its answer.
+    pub idle_timeout: Duration,
+    /// Connections open at once; further ones wait in the backlog of the socket.
+    pub connections_max: usize,
+    /// Connections open at once from one IPv4 address or one IPv6 /64; further ones are closed.
+    pub connections_per_ip_max: usize,
+    /// The request line and all headers; a longer head gets the HTTP library's bare 431. At least 8 KiB.
+    pub head_bytes_max: usize,
+}
+
+impl Default for Limits {
+    /// The bounds of the specification and the failure rules: bodies of 128 KiB (spec section 2), 10 s for a head and for
+    /// a body, 30 s idle (C7); the counts fit in the default limit of open files with room for objects and the store.
+    fn default() -> Limits {
+        Limits {
+            body_bytes: 128 * 1024,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            connections_max: 8192,
+            connections_per_ip_max: 1024,
+            head_bytes_max: 64 * 1024,
+        }
+    }
+}

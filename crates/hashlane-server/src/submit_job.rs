@@ -1,0 +1,60 @@
+//! `POST /file_jobs` and its alias `POST /jobs`: a job is accepted (spec section 5).
+//!
+//! Answered only after the job is durable. The object is not looked at: what is wrong with it fails the job.
+
+use hashlane_job::{Queue, QueueId};
+use hashlane_store::SubmitError;
+use hashlane_wire::{ErrorCode, RequestHead, SubmitDraft, check_content_md5, check_content_type, job_detail};
+
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::body::RequestBody;
+use crate::refusal::Refusal;
+use crate::routes::Bucket;
+use crate::service;
+
+/// Checks in the order of spec section 5, then stores.
+pub(crate) async fn answer(
+    api: &Api,
+    bucket: Bucket<'_>,
+    head: &RequestHead<'_>,
+    body: &mut RequestBody,
+) -> Result<Answer, Refusal> {
+    let queues = service::open_queues(api, bucket.name).await?;
+    let body = body.read().await?;
+    check_content_type(head.header("content-type").as_deref())?;
+    check_content_md5(head.header("content-md5").as_deref(), &body)?;
+    let draft = SubmitDraft::parse(&body)?;
+    let queue = choose(&queues, draft.queue())?;
+    let id = api.job_ids.next(api.clock.now());
+    let job = draft.finish()?.into_job(id, bucket.name.clone(), queue);
+    api.store.submit(job.clone()).await.map_err(refusal)?;
+    tracing::debug!(job = %id, bucket = %bucket.name, %queue, "job accepted");
+    Ok(Answer::xml(job_detail::print_submitted(&job, bucket.region, api.time_offset)))
+}
+
+/// The queue that a job asks for; when it asks for none the first active one, and if all are paused the first.
+fn choose(queues: &[Queue], wanted: Option<&str>) -> Result<QueueId, Refusal> {
+    let chosen = match wanted {
+        Some(wanted) => {
+            let id = QueueId::parse(wanted);
+            queues.iter().find(|queue| Some(queue.id) == id)
+        }
+        None => queues.iter().find(|queue| !queue.paused).or(queues.first()),
+    };
+    chosen.map(|queue| queue.id).ok_or_else(queue_not_found)
+}
+
+fn queue_not_found() -> Refusal {
+    Refusal::new(ErrorCode::QueueNotFound, "the queue of QueueId does not exist in this bucket")
+}
+
+fn refusal(error: SubmitError) -> Refusal {
+    match error {
+        // These two were checked above: the queue went away, or the service was closed, in between.
+        SubmitError::QueueNotFound => queue_not_found(),
+        SubmitError::ServiceClosed => service::closed(),
+        SubmitError::QueueFull => Refusal::slow_down("too many jobs wait in this queue, please try again later", None),
+        SubmitError::Store(error) => error.into(),
+    }
+}
