@@ -1,0 +1,26 @@
+//! `hashlane job`: a client of the API.
+//!
+//! Promises: ids and results go to stdout, everything else to stderr; `--json` prints one [`record::JobRecord`] per line.
+
+pub(crate) mod get;
+pub(crate) mod submit;
+pub(crate) mod wait;
+
+mod connection;
+mod record;
+
+use hashlane_client::ClientError;
+
+use crate::failure::Failure;
+
+/// Every failed call is something that could not be done; what the job itself says comes with its state.
+fn call_failure(doing: &str, error: &ClientError) -> Failure {
+    let hint = match error {
+        ClientError::Unreachable(_) => "; is `hashlane serve` running there?",
+        ClientError::Refused { answer, .. } if answer.code == "InvalidAccessKeyId" => {
+            "; is HASHLANE_SECRET_ID, or the data directory, that of this service?"
+        }
+        _ => "",
+    };
+    Failure::cannot(format!("cannot {doing}: {error}{hint}"))
+}

@@ -1,0 +1,136 @@
+//! `hashlane serve`: runs the service until it is told to stop.
+//!
+//! Promises: one line `ready ...` on stdout when everything answers; SIGTERM and SIGINT let work finish, a second SIGINT
+//! does not wait.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::{LogFormat, ServeArgs};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::service::Service;
+use crate::{log, paste, runtime};
+
+/// What a shell reports for a process that SIGINT ended.
+const EXIT_INTERRUPTED: u8 = 130;
+/// Sent when a file would grow past RLIMIT_FSIZE; 25 on every architecture that Linux runs on but MIPS' 31.
+const SIGXFSZ: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 31 } else { 25 };
+
+/// Runs the service.
+pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    let config = super::config::load(&args.settings)?;
+    log::start(args.log, "info")?;
+    raise_open_files_limit();
+    let runtime = runtime::of_service()?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let service = Service::start(&config).await?;
+        tell_start(&config, &service);
+        if args.log == LogFormat::Human {
+            let credentials = service.credentials();
+            eprint_lossy(&paste::lines(credentials, &config.data_dir, service.has_own_pair(), "KEY"));
+        }
+        say_ready(&service)?;
+        signals.first().await;
+        stop(service, &mut signals).await
+    });
+    runtime::shut_down(runtime);
+    outcome
+}
+
+/// Stops the service, or the process at once on a second SIGINT.
+pub(super) async fn stop(service: Service, signals: &mut Signals) -> Result<ExitCode, Failure> {
+    tracing::info!("stopping: no new work; running jobs finish or are given back");
+    tokio::select! {
+        () = service.stop() => {
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ = signals.interrupt.recv() => {
+            tracing::warn!("interrupted again: ending at once; jobs that were running will run again");
+            Ok(ExitCode::from(EXIT_INTERRUPTED))
+        }
+    }
+}
+
+/// The signals that end the service.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    // Without a handler a full RLIMIT_FSIZE would kill the process; with one, writes fail and the store says so.
+    _file_too_large: Signal,
+}
+
+impl Signals {
+    /// Takes over the signals.
+    pub(super) fn new() -> Result<Signals, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::cannot(format!("cannot listen to signals: {error}")));
+        Ok(Signals {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            _file_too_large: listen(SignalKind::from_raw(SIGXFSZ))?,
+        })
+    }
+
+    /// Completes at the first SIGINT or SIGTERM.
+    pub(super) async fn first(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+        }
+    }
+}
+
+fn tell_start(config: &Config, service: &Service) {
+    let buckets: Vec<String> = config.buckets.iter().map(|it| format!("{} at {}", it.name, it.url())).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        data_dir = %config.data_dir.display(),
+        buckets = buckets.join(", "),
+        role = ?config.role,
+        access_key = service.credentials().secret_id,
+        "started"
+    );
+    for text in config.later.iter().map(|it| &it.text).chain(&config.exposed_secrets()) {
+        tracing::warn!("{text}");
+    }
+    if config.role != crate::config::Role::All {
+        tracing::warn!("role {:?} over SQLite: no other process can use this store, so half of the work stays undone", config.role);
+    }
+    let exposed = service.api_addr().filter(|address| !address.ip().is_loopback());
+    if let Some(address) = exposed {
+        tracing::warn!("the api listens on {address} without TLS: put a TLS proxy before it when others can reach it");
+    }
+}
+
+/// The one line that scripts wait for.
+fn say_ready(service: &Service) -> Result<(), Failure> {
+    let mut line = String::from("ready");
+    for (name, address) in [("api", service.api_addr()), ("admin", service.admin_addr())] {
+        if let Some(address) = address {
+            line.push_str(&format!(" {name}=http://{address}"));
+        }
+    }
+    line.push('\n');
+    super::print(&line)
+}
+
+/// A closed stderr is no reason to stop serving.
+fn eprint_lossy(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Every connection and every object being read is an open file; the hard limit is there to be used.
+fn raise_open_files_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+        if let Err(error) = raised {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}

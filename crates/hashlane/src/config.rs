@@ -1,0 +1,450 @@
+//! The configuration: every setting, checked, with where it came from.
+//!
+//! Promises: flag over environment over file over default; an unknown key, a value of the wrong kind or out of bounds is
+//! an error that names its place; secrets are never printed. What this version does not offer yet is still accepted and
+//! checked here, and [`later`] says what `serve` does about it.
+
+mod access;
+mod address;
+mod document;
+mod later;
+mod permissions;
+mod quantity;
+mod secret;
+mod show;
+mod storage;
+mod suggestion;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hashlane_job::{BucketName, DELIVERY_DELAYS};
+use hashlane_wire::TimeOffset;
+use ipnet::IpNet;
+
+use crate::cli::SettingArgs;
+use access::{Key, printable, read_secret};
+use document::{Document, Given, Kind, Origin, Record, Section, Setting};
+use quantity::{boolean, count, duration, duration_some, size_or_unlimited, size_some};
+use storage::Storage;
+
+pub(crate) use document::ConfigError;
+pub(crate) use later::Later;
+pub(crate) use secret::Secret;
+
+/// The bucket that is there when none is configured.
+pub(crate) const LOCAL_BUCKET: &str = "local-1250000000";
+/// Its region.
+pub(crate) const LOCAL_REGION: &str = "local";
+/// The regions of message queues (spec section 5, CallBackMqConfig).
+const MQ_REGIONS: [&str; 5] = ["sh", "bj", "gz", "cd", "hk"];
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Both.
+    All,
+    /// Answers the API.
+    Api,
+    /// Hashes and delivers.
+    Worker,
+}
+
+/// One bucket.
+#[derive(Debug, Clone)]
+pub(crate) struct Bucket {
+    /// Its name.
+    pub(crate) name: BucketName,
+    /// The region shown in answers.
+    pub(crate) region: String,
+    /// Where its objects are.
+    storage: Storage,
+}
+
+impl Bucket {
+    /// The URL of its objects, as the engine takes it.
+    pub(crate) fn url(&self) -> String {
+        self.storage.url()
+    }
+}
+
+/// `[worker]`.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) hash_threads: usize,
+    pub(crate) memory_bytes: u64,
+    pub(crate) lease: Duration,
+    pub(crate) grace: Duration,
+}
+
+/// `[limits]`, as far as this version has them.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) async_object_bytes: Option<u64>,
+    pub(crate) body_bytes: usize,
+    pub(crate) connections: usize,
+    pub(crate) connections_per_ip: usize,
+}
+
+/// `[callback]`, as far as this version has it.
+#[derive(Debug)]
+pub(crate) struct Callback {
+    pub(crate) attempts: u32,
+    pub(crate) delays: Vec<Duration>,
+    pub(crate) in_flight: usize,
+    pub(crate) allow_networks: Vec<IpNet>,
+}
+
+/// The whole configuration.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The file it was read from, if any.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) role: Role,
+    pub(crate) default_bucket: Option<BucketName>,
+    pub(crate) base_domains: Vec<String>,
+    pub(crate) domains: Vec<(String, BucketName)>,
+    pub(crate) time_offset: TimeOffset,
+    pub(crate) auto_open: bool,
+    pub(crate) require_signed_host: bool,
+    pub(crate) store_url: String,
+    pub(crate) retention: Duration,
+    pub(crate) buckets: Vec<Bucket>,
+    /// The folder of the local bucket when `serve` may create it: it is inside the data directory.
+    pub(crate) own_folder: Option<PathBuf>,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) worker: Worker,
+    pub(crate) limits: Limits,
+    pub(crate) queue_max_size: u64,
+    pub(crate) queue_max_concurrent: u64,
+    pub(crate) callback: Callback,
+    /// What was configured and is not part of this version.
+    pub(crate) later: Vec<Later>,
+    settings: Vec<Setting>,
+}
+
+impl Config {
+    /// Reads flags, environment and file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub(crate) fn load(args: &SettingArgs) -> Result<Config, ConfigError> {
+        let file = args.config.as_deref().filter(|path| !path.is_empty()).map(Path::new);
+        let Some(path) = file else { return read(None, None, args) };
+        let document = Document::read(path)?;
+        let table = document.parse()?;
+        read(Some((&document, &table)), Some(path), args)
+    }
+
+    /// The effective configuration as TOML, secrets left out, each value with where it came from.
+    pub(crate) fn show(&self) -> String {
+        show::print(&self.settings)
+    }
+
+    /// What other users of this machine can read although it holds secrets: one warning each.
+    pub(crate) fn exposed_secrets(&self) -> Vec<String> {
+        permissions::exposed(self.file.as_deref(), &self.settings)
+    }
+}
+
+fn read<'a>(
+    document: Option<(&'a Document, &'a toml::de::DeTable<'a>)>,
+    file: Option<&Path>,
+    args: &SettingArgs,
+) -> Result<Config, ConfigError> {
+    let record = Record::default();
+    let root = Section::root(document, &record);
+    let mut later = Vec::new();
+
+    let given = Given { text: args.data.as_deref(), names: "--data or HASHLANE_DATA" };
+    let data_dir = root.read_given("data_dir", Kind::Text, given, "hashlane-data", address::path)?;
+    let given = Given { text: args.listen.as_deref(), names: "--listen or HASHLANE_LISTEN" };
+    let listen = root.read_given("listen", Kind::Text, given, "127.0.0.1:8480", address::listener)?;
+    let given = Given { text: args.admin.as_deref(), names: "--admin or HASHLANE_ADMIN" };
+    let admin_listen = root.read_given("admin_listen", Kind::Text, given, "127.0.0.1:8481", address::listener_or_off)?;
+    let given = Given { text: args.role.as_deref(), names: "--role or HASHLANE_ROLE" };
+    let role = root.read_given("role", Kind::Text, given, "all", read_role)?;
+    let default_bucket = root.read_optional("default_bucket", Kind::Text, address::bucket)?;
+    let base_domains = root.read_list("base_domains", &[], address::domain)?;
+    let time_offset = root.read("time_offset", Kind::Text, "+08:00", |text| {
+        TimeOffset::parse(text).ok_or_else(|| format!("{text:?} is not an offset: write it like +08:00"))
+    })?;
+    let auto_open = root.read("auto_open", Kind::Boolean, "true", boolean)?;
+    let require_signed_host = root.read("require_signed_host", Kind::Boolean, "false", boolean)?;
+
+    if root.has("tls") {
+        let tls = root.section("tls")?;
+        tls.read_required("cert", Kind::Text, address::path)?;
+        tls.read_required("key", Kind::Text, address::path)?;
+        later.push(Later::refused(&tls, "cert", "the api listener would speak plain http"));
+        tls.close()?;
+    }
+
+    let store = root.section("store")?;
+    let given = Given { text: args.store.as_deref(), names: "--store or HASHLANE_STORE" };
+    let default = format!("sqlite:{}", data_dir.join("hashlane.db").display());
+    let store_url = store.read_given("url", Kind::Text, given, &default, read_store_url)?;
+    store.show_instead("url", &document::quoted(&secret::without_password(&store_url)));
+    if !store_url.starts_with("sqlite:") {
+        later.push(Later::refused(&store, "url", "jobs would not go where you expect them"));
+    }
+    let retention = store.read("retention", Kind::Quantity, "30d", duration_some)?;
+    store.close()?;
+
+    let (buckets, own_folder) = read_buckets(&root, args, &data_dir, &mut later)?;
+    let default_bucket = match default_bucket {
+        Some(name) if buckets.iter().any(|bucket| bucket.name == name) => Some(name),
+        Some(name) => {
+            let near = suggestion::did_you_mean(name.as_str(), buckets.iter().map(|bucket| bucket.name.as_str()));
+            return Err(root.wrong_key("default_bucket", &format!("there is no bucket {name}{near}")));
+        }
+        None => match &buckets[..] {
+            [only] => {
+                root.note_text("default_bucket", only.name.as_str(), Origin::Default);
+                Some(only.name.clone())
+            }
+            _ => None,
+        },
+    };
+
+    let domains_table = root.section("domains")?;
+    let mut domains = Vec::new();
+    for name in domains_table.keys() {
+        let domain = address::domain(&name).map_err(|why| domains_table.wrong_key(&name, &why))?;
+        domains.push((domain, domains_table.read_required(&name, Kind::Text, address::bucket)?));
+    }
+    domains_table.close()?;
+
+    let keys: Vec<Key> = root.sections("key")?.into_iter().map(Key::read).collect::<Result<_, _>>()?;
+    for (index, key) in keys.iter().enumerate() {
+        if keys[..index].iter().any(|earlier| earlier.id == key.id) {
+            return Err(root.wrong_key("key", &format!("two keys have the id {}", key.id)));
+        }
+    }
+
+    let worker_table = root.section("worker")?;
+    let worker = Worker {
+        hash_threads: small(worker_table.read("hash_threads", Kind::Number, "0", count::<0, 1024>)?),
+        memory_bytes: worker_table.read("memory", Kind::Quantity, "48MiB", size_some)?,
+        lease: worker_table.read("lease", Kind::Quantity, "30s", duration_some)?,
+        grace: worker_table.read("grace", Kind::Quantity, "25s", duration)?,
+    };
+    let ignored = "a job that is interrupted starts again from its object's first byte";
+    Later::ignored(&worker_table, "checkpoint", ignored, &mut later);
+    worker_table.read("checkpoint", Kind::Quantity, "256MiB", size_some)?;
+    worker_table.close()?;
+
+    let limits_table = root.section("limits")?;
+    let limits = Limits {
+        async_object_bytes: limits_table.read("async_object_bytes", Kind::Quantity, "unlimited", size_or_unlimited)?,
+        body_bytes: limits_table.read("body_bytes", Kind::Quantity, "128KiB", |text| match size_some(text)? {
+            bytes @ 1024..=0x400_0000 => Ok(small(bytes)),
+            _ => Err("it must be from 1KiB to 64MiB".into()),
+        })?,
+        connections: small(limits_table.read("connections", Kind::Number, "8192", count::<1, 1_000_000>)?),
+        connections_per_ip: small(limits_table.read("connections_per_ip", Kind::Number, "1024", count::<1, 1_000_000>)?),
+    };
+    Later::ignored(&limits_table, "sync_object_bytes", "there are no synchronous requests yet", &mut later);
+    limits_table.read("sync_object_bytes", Kind::Quantity, "128MiB", size_or_unlimited)?;
+    let rate = limits_table.read("requests_per_second", Kind::Number, "0", count::<0, 1_000_000_000>)?;
+    if rate > 0 {
+        let danger = "requests would come in without the limit you ask for";
+        later.push(Later::refused(&limits_table, "requests_per_second", danger));
+    }
+    limits_table.read("submit_twice_window", Kind::Quantity, "60s", duration)?;
+    let ignored = "a submit that an SDK repeats after a lost answer becomes a second job";
+    Later::ignored(&limits_table, "submit_twice_window", ignored, &mut later);
+    limits_table.close()?;
+
+    let queue = root.section("queue")?;
+    let queue_max_size = queue.read("max_size", Kind::Number, "10000000", count::<1, 1_000_000_000_000>)?;
+    let queue_max_concurrent = queue.read("max_concurrent", Kind::Number, "10000", count::<1, 1_000_000_000>)?;
+    queue.close()?;
+
+    let cache = root.section("cache")?;
+    if cache.read("results", Kind::Boolean, "false", boolean)? {
+        Later::ignored(&cache, "results", "every job reads its object", &mut later);
+    }
+    cache.close()?;
+
+    let callback = read_callback(&root, file, listen, &mut later)?;
+
+    let mq = root.section("mq")?;
+    for region in mq.keys() {
+        if !MQ_REGIONS.contains(&region.as_str()) {
+            let near = suggestion::did_you_mean(&region, MQ_REGIONS);
+            return Err(mq.wrong_key(&region, &format!("there is no such MqRegion; there are sh, bj, gz, cd, hk{near}")));
+        }
+        let broker = mq.section(&region)?;
+        let url = broker.read_required("url", Kind::Text, |text| match url::Url::parse(text) {
+            Ok(url) if url.has_host() => Ok(text.to_owned()),
+            _ => Err("it is not a URL: write it like amqp://guest:guest@127.0.0.1:5672/%2f".into()),
+        })?;
+        broker.show_instead("url", &document::quoted(&secret::without_password(&url)));
+        let ignored = "callbacks to message queues are recorded as failed deliveries";
+        Later::ignored(&broker, "url", ignored, &mut later);
+        broker.close()?;
+    }
+    root.close()?;
+
+    Ok(Config {
+        file: file.map(Path::to_path_buf),
+        data_dir,
+        listen,
+        admin_listen,
+        role,
+        default_bucket,
+        base_domains,
+        domains,
+        time_offset,
+        auto_open,
+        require_signed_host,
+        store_url,
+        retention,
+        buckets,
+        own_folder,
+        keys,
+        worker,
+        limits,
+        queue_max_size,
+        queue_max_concurrent,
+        callback,
+        later,
+        settings: record.into_settings(),
+    })
+}
+
+/// The buckets of the file, with those of `--bucket` added or put in place of one with the same name; the local bucket
+/// where a DIR was given or nothing else is there.
+fn read_buckets(
+    root: &Section<'_>,
+    args: &SettingArgs,
+    data_dir: &Path,
+    later: &mut Vec<Later>,
+) -> Result<(Vec<Bucket>, Option<PathBuf>), ConfigError> {
+    const FLAG: &str = "--bucket";
+    let mut buckets: Vec<Bucket> = Vec::new();
+    for table in root.sections("bucket")? {
+        let bucket = Bucket {
+            name: table.read_required("name", Kind::Text, address::bucket)?,
+            region: table.read("region", Kind::Text, LOCAL_REGION, address::region)?,
+            storage: table.read_required("storage", Kind::Text, Storage::parse)?,
+        };
+        read_secret(&table, "access_key_id")?;
+        read_secret(&table, "secret_access_key")?;
+        if buckets.iter().any(|earlier| earlier.name == bucket.name) {
+            return Err(table.wrong_key("name", &format!("two buckets have the name {}", bucket.name)));
+        }
+        if let Storage::Remote { scheme } = bucket.storage {
+            later.push(Later::refused(&table, "storage", &format!("its objects are behind {scheme}, which is missing")));
+        }
+        table.close()?;
+        buckets.push(bucket);
+    }
+    for text in &args.bucket {
+        let wrong = |why: String| ConfigError(format!("{FLAG}: {why}"));
+        let (name, url) = storage::named(text).map_err(wrong)?;
+        let name = address::bucket(&name).map_err(wrong)?;
+        let storage = Storage::parse(&url).map_err(wrong)?;
+        if let Storage::Remote { scheme } = storage {
+            later.push(Later::refused_flag(FLAG, &format!("the objects of {name} are behind {scheme}, which is missing")));
+        }
+        let bucket = Bucket { name, region: LOCAL_REGION.into(), storage };
+        note_bucket(root, &bucket, Origin::Flag(FLAG))?;
+        match buckets.iter_mut().find(|earlier| earlier.name == bucket.name) {
+            Some(earlier) => *earlier = bucket,
+            None => buckets.push(bucket),
+        }
+    }
+    if args.dir.is_none() && !buckets.is_empty() {
+        return Ok((buckets, None));
+    }
+    let name = address::bucket(LOCAL_BUCKET).map_err(ConfigError)?;
+    let (folder, origin) = match &args.dir {
+        Some(dir) => (dir.clone(), Origin::Flag("DIR")),
+        None => (data_dir.join("buckets").join(LOCAL_BUCKET), Origin::Default),
+    };
+    let absolute = std::path::absolute(&folder)
+        .map_err(|error| ConfigError(format!("DIR: {} is no usable path: {error}", folder.display())))?;
+    let bucket = Bucket { name, region: LOCAL_REGION.into(), storage: Storage::Folder(absolute.clone()) };
+    note_bucket(root, &bucket, origin)?;
+    buckets.retain(|earlier| earlier.name != bucket.name);
+    buckets.push(bucket);
+    Ok((buckets, args.dir.is_none().then_some(absolute)))
+}
+
+/// Makes a bucket that no file names part of what `config show` prints.
+fn note_bucket(root: &Section<'_>, bucket: &Bucket, origin: Origin) -> Result<(), ConfigError> {
+    let table = root.absent_table("bucket");
+    table.note_text("name", bucket.name.as_str(), origin.clone());
+    table.note_text("region", &bucket.region, origin.clone());
+    table.note_text("storage", &bucket.url(), origin);
+    table.close()
+}
+
+fn read_callback(
+    root: &Section<'_>,
+    file: Option<&Path>,
+    listen: SocketAddr,
+    later: &mut Vec<Later>,
+) -> Result<Callback, ConfigError> {
+    let table = root.section("callback")?;
+    let schedule: Vec<String> = DELIVERY_DELAYS.iter().map(|delay| format!("{}s", delay.as_secs())).collect();
+    let schedule: Vec<&str> = schedule.iter().map(String::as_str).collect();
+    // With no file and nobody but this machine able to submit, a first try with a receiver on this machine just works.
+    let loopback: &[&str] =
+        if file.is_none() && listen.ip().is_loopback() { &["127.0.0.0/8", "::1/128"] } else { &[] };
+    let callback = Callback {
+        attempts: small(table.read("attempts", Kind::Number, "10", count::<1, 1000>)?) as u32,
+        delays: table.read_list("delays", &schedule, duration)?,
+        in_flight: small(table.read("in_flight", Kind::Number, "256", count::<1, 10_000>)?),
+        allow_networks: table.read_list("allow_networks", loopback, address::network)?,
+    };
+    if callback.delays.is_empty() {
+        return Err(table.wrong_key("delays", "an empty list leaves no time for the first attempt: write [\"0s\"]"));
+    }
+    let signing_secrets = table.read_list("signing_secrets", &[], printable)?;
+    if !signing_secrets.is_empty() {
+        table.show_instead("signing_secrets", &format!("[{}]", vec!["\"***\""; signing_secrets.len()].join(", ")));
+        let danger = "callbacks would be unsigned, and receivers that check them would refuse every one";
+        later.push(Later::refused(&table, "signing_secrets", danger));
+    }
+    table.close()?;
+    Ok(callback)
+}
+
+fn read_role(text: &str) -> Result<Role, String> {
+    match text {
+        "all" => Ok(Role::All),
+        "api" => Ok(Role::Api),
+        "worker" => Ok(Role::Worker),
+        other => {
+            let near = suggestion::did_you_mean(other, ["all", "api", "worker"]);
+            Err(format!("{other:?} is not a role: it is all, api or worker{near}"))
+        }
+    }
+}
+
+fn read_store_url(text: &str) -> Result<String, String> {
+    let fits = match text.split_once(':') {
+        Some(("sqlite", path)) => !path.is_empty(),
+        Some(("postgres" | "postgresql", rest)) => rest.starts_with("//"),
+        _ => false,
+    };
+    if fits {
+        return Ok(text.to_owned());
+    }
+    Err("it is neither sqlite:PATH nor postgres://USER:PASSWORD@HOST:PORT/DATABASE".into())
+}
+
+/// A count that its bounds keep far below any width of `usize`.
+fn small(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! Secrets: a text that no log, no error and no `config show` ever prints.
+
+use std::fmt;
+
+/// What is shown in place of a secret.
+pub(crate) const REDACTED: &str = "***";
+
+/// A secret text.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub(crate) fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The text itself: for signing, for the credentials file, for nothing else.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+/// A URL without its password, for showing.
+pub(crate) fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => match parsed.set_password(Some(REDACTED)) {
+            Ok(()) => parsed.to_string(),
+            Err(()) => REDACTED.to_owned(),
+        },
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_never_prints_itself() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
+        assert_eq!(without_password("postgres://u:hunter2@db/x"), "postgres://u:***@db/x");
+        assert_eq!(without_password("sqlite:a/b.db"), "sqlite:a/b.db");
+    }
+}

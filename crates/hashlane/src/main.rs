@@ -1,0 +1,41 @@
+//! The binary: reads the command line and hands over to the command.
+
+mod admin;
+mod cli;
+mod commands;
+mod config;
+mod credentials;
+mod failure;
+mod log;
+mod paste;
+mod runtime;
+mod service;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, ConfigCommand, JobCommand};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    run(Cli::parse()).unwrap_or_else(|failure| {
+        let _ = writeln!(std::io::stderr(), "hashlane: {failure}");
+        failure.exit_code()
+    })
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Job(JobCommand::Submit(args)) => commands::job::submit::run(&args),
+        Command::Job(JobCommand::Get(args)) => commands::job::get::run(&args),
+        Command::Job(JobCommand::Wait(args)) => commands::job::wait::run(&args),
+        Command::Config(ConfigCommand::Check(args)) => commands::config::check(&args),
+        Command::Config(ConfigCommand::Show(args)) => commands::config::show(&args),
+        Command::Migrate(args) => commands::migrate::run(&args),
+        Command::Completions { shell } => commands::completions::run(shell),
+    }
+}

@@ -1,0 +1,40 @@
+//! The async runtimes: one for the service, one for client commands.
+
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::failure::Failure;
+
+/// Async work is network and waiting; hashing has threads of its own. More threads would cost stacks and malloc arenas.
+const WORKER_THREADS_MAX: usize = 4;
+/// For file system calls of the object stores; each blocks for one call only.
+const BLOCKING_THREADS_MAX: usize = 32;
+/// How long the end of the process may be held up by such a call, on a hanging network file system for example.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
+
+/// The runtime of the service.
+pub(crate) fn of_service() -> Result<Runtime, Failure> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(cores.clamp(2, WORKER_THREADS_MAX))
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("hashlane-async")
+        .enable_all()
+        .build();
+    runtime.map_err(cannot)
+}
+
+/// The runtime of client commands.
+pub(crate) fn of_client() -> Result<Runtime, Failure> {
+    Builder::new_current_thread().enable_all().build().map_err(cannot)
+}
+
+/// Ends a runtime without waiting for calls that hang.
+pub(crate) fn shut_down(runtime: Runtime) {
+    runtime.shutdown_timeout(SHUTDOWN_MAX);
+}
+
+fn cannot(error: std::io::Error) -> Failure {
+    Failure::cannot(format!("cannot start threads: {error}; is the limit of processes or memory reached?"))
+}
