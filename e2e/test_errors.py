@@ -1,0 +1,182 @@
+"""Refusals as the official SDK reports them: never `Unknown`, always with everything an operator asks for."""
+
+import pytest
+import requests
+from qcloud_cos import CosServiceError
+
+import objects
+from conftest import TEST_CONFIG
+from jobs import hashed, submit
+from server import BUCKET, DOMAIN
+
+OWNER = {"SecretId": "AKIDowner", "SecretKey": "owner-secret-0123456789"}
+ELSEWHERE = {"SecretId": "AKIDelsewhere", "SecretKey": "elsewhere-secret-0123456789"}
+READER = {"SecretId": "AKIDreader", "SecretKey": "reader-secret-0123456789"}
+
+KEYS = """
+[[key]]
+id = "AKIDowner"
+secret = "owner-secret-0123456789"
+[[key]]
+id = "AKIDelsewhere"
+secret = "elsewhere-secret-0123456789"
+buckets = ["elsewhere-*"]
+[[key]]
+id = "AKIDreader"
+secret = "reader-secret-0123456789"
+actions = ["ci:DescribeFileProcessJob"]
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A server with keys of its configuration."""
+    from server import Server
+
+    one = Server(tmp_path_factory.mktemp("guarded"), TEST_CONFIG + KEYS).start()
+    objects.write(one.objects, "a", b"a")
+    yield one
+    alive = one.is_alive()
+    one.discard()
+    assert alive, one.log_text()[-5000:]
+
+
+def refusal(call):
+    """The refusal of a call, which is complete."""
+    with pytest.raises(CosServiceError) as caught:
+        call()
+    error = caught.value
+    for told in (
+        error.get_error_code(),
+        error.get_error_msg(),
+        error.get_resource_location(),
+        error.get_request_id(),
+        error.get_trace_id(),
+    ):
+        assert told and told != "Unknown", error.get_origin_msg()
+    assert isinstance(error.get_digest_msg(), dict)
+    return error.get_status_code(), error.get_error_code(), error.get_error_msg()
+
+
+def submit_raw(client, bucket=BUCKET, key="a", config=None, **more):
+    return client.ci_create_file_hash_job(
+        Bucket=bucket, InputObject=key, FileHashCodeConfig={"Type": "MD5"} if config is None else config, **more
+    )
+
+
+def test_the_owner_may_do_everything(guarded):
+    assert hashed(guarded.sdk(**OWNER), guarded.bucket, "a")["State"] == "Success"
+
+
+@pytest.mark.parametrize(
+    "who, status, code, message",
+    [
+        (OWNER | {"SecretKey": "wrong"}, 403, "SignatureDoesNotMatch", None),
+        (OWNER | {"SecretId": "AKIDnobody"}, 403, "InvalidAccessKeyId", None),
+        ({"Anonymous": True}, 403, "AccessDenied", "Access Denied."),
+        (ELSEWHERE, 403, "AccessDenied", "Access Denied."),
+        (READER, 403, "AccessDenied", "Access Denied."),
+    ],
+    ids=["wrong secret", "unknown key", "anonymous", "another bucket's key", "another action's key"],
+)
+def test_who_may_not_submit_is_told_why(guarded, mode, who, status, code, message):
+    told = refusal(lambda: submit_raw(guarded.sdk(mode, **who)))
+    assert told[:2] == (status, code)
+    assert message in (None, told[2])
+
+
+def test_a_key_may_do_what_its_actions_say_and_nothing_more(guarded):
+    job_id = submit(guarded.sdk(**OWNER), guarded.bucket, "a")["JobId"]
+    reader = guarded.sdk(**READER)
+    answer = reader.ci_get_file_process_jobs(Bucket=guarded.bucket, JobIDs=job_id)
+    assert answer["JobsDetail"][0]["JobId"] == job_id
+    told = refusal(lambda: guarded.sdk(**ELSEWHERE).ci_get_file_process_jobs(Bucket=guarded.bucket, JobIDs=job_id))
+    assert told[:2] == (403, "AccessDenied")
+
+
+@pytest.mark.parametrize("mode", ["ip", "endpoint", "base-domain"])
+def test_an_unknown_bucket_is_named_as_such(guarded, mode):
+    assert refusal(lambda: submit_raw(guarded.sdk(mode, **OWNER), bucket="nobody-1250000000"))[:2] == (404, "NoSuchBucket")
+
+
+@pytest.mark.parametrize(
+    "arguments, code",
+    [
+        ({"config": {"Type": "MD6"}}, "InvalidArgument"),
+        ({"config": {"Type": ""}}, "InvalidArgument"),
+        ({"config": {"Type": ["MD5", "SHA1"]}}, "InvalidArgument"),
+        ({"config": {}}, "InvalidArgument"),
+        ({"config": {"AddToHeader": "true"}}, "InvalidArgument"),
+        ({"config": {"Type": "MD5", "AddToHeader": "maybe"}}, "InvalidArgument"),
+        ({"UserData": "tab\tis not printable"}, "InvalidArgument"),
+        ({"UserData": "x" * 1025}, "InvalidArgument"),
+        ({"UserData": "é"}, "InvalidArgument"),
+        ({"QueueId": "p2911917386e148639319e13c285cc774"}, "QueueNotFound"),
+        ({"QueueId": "no queue"}, "QueueNotFound"),
+        ({"key": ""}, "InvalidArgument"),
+        ({"key": "k" * 851}, "InvalidArgument"),
+        ({"CallBack": "ftp://127.0.0.1/"}, "InvalidArgument"),
+        ({"CallBack": "http://user:pass@127.0.0.1/"}, "InvalidArgument"),
+        ({"CallBack": "http://127.0.0.1/" + "x" * 2048}, "InvalidArgument"),
+        ({"CallBack": "http://127.0.0.1/", "CallBackFormat": "YAML"}, "InvalidArgument"),
+        ({"CallBack": "http://127.0.0.1/", "CallBackType": "Pigeon"}, "InvalidArgument"),
+        ({"CallBackType": "TDMQ"}, "InvalidArgument"),
+        ({"CallBackType": "TDMQ", "CallBackMqConfig": {"MqRegion": "gz", "MqMode": "Queue"}}, "InvalidArgument"),
+        (
+            {"CallBackType": "TDMQ", "CallBackMqConfig": {"MqRegion": "xx", "MqMode": "Queue", "MqName": "n"}},
+            "InvalidArgument",
+        ),
+        (
+            {"CallBackType": "TDMQ", "CallBackMqConfig": {"MqRegion": "gz", "MqMode": "Both", "MqName": "n"}},
+            "InvalidArgument",
+        ),
+        ({"ContentType": "application/json"}, "InvalidContentType"),
+        ({"ContentMD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, "InvalidContent"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_its_code(guarded, arguments, code):
+    assert refusal(lambda: submit_raw(guarded.sdk(**OWNER), **arguments))[:2] == (400, code)
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("list of queues", lambda sdk: sdk.ci_get_media_queue(Bucket=BUCKET, UrlPath="/file_queue")),
+        ("synchronous hash", lambda sdk: sdk.file_hash(Bucket=BUCKET, Key="a", Type="md5")),
+        ("upload", lambda sdk: sdk.put_object(Bucket=BUCKET, Key="new", Body=b"abc")),
+        ("deletion", lambda sdk: sdk.delete_object(Bucket=BUCKET, Key="a")),
+    ],
+)
+def test_what_is_not_offered_yet_is_refused_in_the_same_words(guarded, name, call):
+    """An answer of 5xx would make the SDK wait and try again; a made-up success would be a lie."""
+    status, _, message = refusal(lambda: call(guarded.sdk(**OWNER)))
+    assert status in (403, 404, 405), (name, status, message)
+    assert (guarded.objects / "a").read_bytes() == b"a"
+    assert not (guarded.objects / "new").exists()
+
+
+def test_every_answer_names_its_request_in_both_headers_with_the_capitals_that_sdks_need(guarded):
+    """The names are compared as they came over the wire, case and all."""
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=10)
+    connection.request("GET", "/file_jobs/f93984788066911ed89ed352d4d9d2084", headers={"Host": f"{BUCKET}.ci.x.{DOMAIN}"})
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    headers = dict(answer.getheaders())
+    assert answer.status == 403
+    assert headers["Content-Type"] == "application/xml"
+    assert headers["Server"] == "tencent-ci"
+    assert headers["Date"].endswith(" GMT")
+    assert headers["Content-Length"] == str(len(body.encode()))
+    assert headers["x-ci-request-id"] == headers["x-cos-request-id"]
+    assert f"<RequestId>{headers['x-ci-request-id']}</RequestId>" in body
+    assert headers["x-ci-trace-id"] and headers["x-cos-trace-id"]
+    assert "x-cos-error-code" not in {name.lower() for name in headers}
+    connection.close()
+
+
+def test_a_head_that_fails_has_no_body(guarded):
+    answer = requests.head(f"{guarded.api}/file_jobs", timeout=10, proxies={"http": None})
+    assert answer.status_code in (403, 405)
+    assert answer.content == b""

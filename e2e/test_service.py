@@ -1,0 +1,132 @@
+"""The life of the service: health, metrics, logs, memory, start and stop."""
+
+import json
+import os
+import re
+
+import pytest
+
+import objects
+from conftest import TEST_CONFIG
+from jobs import digest, finished, hashed, query, submit
+from waiting import until
+
+MIB_IN_KIB = 1024
+
+
+def test_health_and_readiness_are_told_on_the_admin_listener(server):
+    for path in ("/healthz", "/readyz"):
+        status, _, body = server.admin_get(path)
+        assert status == 200, body
+
+
+def test_the_admin_pages_are_not_on_the_api_listener(server):
+    import requests
+
+    for path in ("/healthz", "/metrics", "/api/jobs/f93984788066911ed89ed352d4d9d2084"):
+        assert requests.get(server.api + path, timeout=10).status_code in (403, 404)
+
+
+def test_readiness_is_withdrawn_while_the_bucket_is_not_reachable(new_server):
+    server = new_server().start()
+    assert server.admin_get("/readyz")[0] == 200
+    os.rename(server.objects, server.folder / "away")
+    until("readiness to be withdrawn", lambda: server.admin_get("/readyz")[0] == 503)
+    assert server.admin_get("/healthz")[0] == 200
+    os.rename(server.folder / "away", server.objects)
+    until("readiness to return", lambda: server.admin_get("/readyz")[0] == 200)
+
+
+def test_metrics_have_the_names_that_others_rely_on(server, receiver):
+    objects.write(server.objects, "metrics", b"0123456789")
+    client = server.sdk()
+    hashed(client, server.bucket, "metrics", CallBack=receiver.url("/metrics"))
+    client.ci_get_file_process_jobs(Bucket=server.bucket, JobIDs="f93984788066911ed89ed352d4d9d2084")
+    receiver.wait_for("/metrics")
+
+    def page_with_callbacks():
+        page = server.admin_get("/metrics")[2]
+        return page if re.search(r'^hashlane_callbacks_total\{.*outcome="delivered"', page, re.M) else None
+
+    page = until("the callback to be counted", page_with_callbacks)
+    for line in (
+        r'hashlane_jobs_finished_total\{state="Success"\} [1-9]',
+        r'hashlane_jobs\{state="Success"\} [1-9]',
+        r'hashlane_jobs\{state="Submitted"\} \d',
+        r'hashlane_jobs\{state="Running"\} \d',
+        r'hashlane_hashed_bytes_total\{algorithm="[A-Za-z0-9]+"\} [1-9]',
+        r"hashlane_lanes_busy \d",
+        r'hashlane_callbacks_total\{(kind="url",outcome="delivered"|outcome="delivered",kind="url")\} [1-9]',
+        r'hashlane_http_requests_total\{(route="[a-z_]+",status="200"|status="200",route="[a-z_]+")\} [1-9]',
+        r"hashlane_http_request_seconds_bucket\{.*\} \d",
+        r"hashlane_store_commit_seconds_bucket\{.*\} \d",
+    ):
+        assert re.search("^" + line, page, re.M), f"no line like {line} in\n{page}"
+
+
+def test_the_json_log_is_one_object_per_line_and_no_secret_is_in_it(new_server, receiver):
+    server = new_server(
+        TEST_CONFIG + '[[key]]\nid = "AKIDlogged"\nsecret = "never-to-be-logged"\n', extra_args=["--log", "json"]
+    ).start()
+    objects.write(server.objects, "log", b"log")
+    client = server.sdk(SecretId="AKIDlogged", SecretKey="never-to-be-logged")
+    receiver.answers("/log", 500, 200)
+    hashed(client, server.bucket, "log", CallBack=receiver.url("/log"))
+    receiver.wait_for("/log", count=2)
+    assert server.stop() == 0
+    lines = server.log_text().splitlines()
+    assert lines
+    for line in lines:
+        assert isinstance(json.loads(line), dict), line
+    assert "never-to-be-logged" not in server.log_text()
+
+
+def test_no_secret_and_no_signature_is_in_the_log_for_people(new_server):
+    server = new_server().start()
+    objects.write(server.objects, "log", b"log")
+    hashed(server.sdk(), server.bucket, "log")
+    secret = server.credentials["secret_key"]
+    assert server.stop() == 0
+    # What is printed to be copied, once at the start, may name the place of the secret but not the secret.
+    assert secret not in server.log_text()
+    assert "q-signature" not in server.log_text()
+
+
+def test_sigterm_lets_the_running_job_end_or_gives_it_back_and_exits_0(new_server):
+    server = new_server().start()
+    objects.write_sparse(server.objects / "large", objects.GIB)
+    client = server.sdk()
+    ids = [submit(client, server.bucket, "large", "MD5")["JobId"] for _ in range(3)]
+    until("a job to run", lambda: any(job["State"] == "Running" for job in query(client, server.bucket, *ids)))
+    assert server.stop() == 0
+    server.start()
+    jobs = finished(server.sdk(), server.bucket, *ids, seconds=120)
+    assert {digest(job) for job in jobs.values()} == {objects.SPARSE_1_GIB["MD5"]}
+
+
+def test_a_second_serve_on_the_same_data_directory_is_refused_and_the_first_goes_on(new_server):
+    server = new_server().start()
+    second = server.command("serve", "--config", server.config, "--listen", "127.0.0.1:0", "--admin", "off", timeout=20)
+    assert second.returncode == 2
+    assert str(server.data) in second.stderr
+    assert "ready" not in second.stdout
+    objects.write(server.objects, "still", b"still")
+    hashed(server.sdk(), server.bucket, "still")
+
+
+def test_an_idle_server_holds_less_than_30_mib(new_server):
+    server = new_server().start()
+    until("the server to answer", lambda: server.admin_get("/readyz")[0] == 200)
+    assert server.memory_kib("VmRSS") < 30 * MIB_IN_KIB
+
+
+@pytest.mark.slow
+def test_four_gibibytes_are_hashed_in_less_than_100_mib(new_server):
+    server = new_server().start()
+    objects.write_sparse(server.objects / "huge", 4 * objects.GIB)
+    try:
+        job = hashed(server.sdk(), server.bucket, "huge", "SHA256", seconds=240)
+    finally:
+        os.unlink(server.objects / "huge")
+    assert digest(job) == objects.SPARSE_4_GIB["SHA256"]
+    assert server.memory_kib("VmHWM") < 100 * MIB_IN_KIB
