@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_cannot_work_is_refused_before_anything_is_sent() {
-        for endpoint in ["", "ftp://a.example", "http://a.example/path", "http://u:p@a.example", "http://a.example/?q"] {
+        for endpoint in ["", "ftp://a.example", "http://a.example/path", "http://u:p@a.example", "http://a.example/?q"]
+        {
             assert!(matches!(Endpoint::of(&config(endpoint)), Err(ClientError::Misconfigured(_))), "{endpoint}");
         }
         for (bucket, region) in [("photos", "local"), ("photos-1", ""), ("photos-1", "a.b"), ("photos-1", "a\r\nb")] {

@@ -22,7 +22,11 @@ impl fmt::Debug for BucketConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Storage URLs of other schemes will carry credentials: only the scheme is shown.
         let scheme = self.storage.split("://").next().unwrap_or_default();
-        f.debug_struct("BucketConfig").field("name", &self.name).field("region", &self.region).field("scheme", &scheme).finish()
+        f.debug_struct("BucketConfig")
+            .field("name", &self.name)
+            .field("region", &self.region)
+            .field("scheme", &scheme)
+            .finish()
     }
 }
 
@@ -45,6 +49,12 @@ impl Buckets {
             storages.push(schemes::open(&bucket.storage).map_err(|error| of_bucket(&error.message))?);
         }
         Ok(Buckets { configs, storages })
+    }
+
+    /// Buckets over storages that no scheme opens.
+    #[cfg(test)]
+    pub(crate) fn of(configs: Vec<BucketConfig>, storages: Vec<Storage>) -> Buckets {
+        Buckets { configs, storages }
     }
 
     /// Every bucket.

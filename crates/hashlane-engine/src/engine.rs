@@ -4,6 +4,9 @@
 //! budget, and that dropping a future stops its work within a chunk. It leaves out when to try again and what to tell
 //! clients beyond the [`JobError`]: the worker decides both.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +77,11 @@ impl Engine {
     ///
     /// When a bucket cannot be opened (the message names it, says why and what to do), when two have one name, when the
     /// memory holds nothing, and when threads cannot be started.
-    pub fn start_on(platform: Platform, options: EngineOptions, buckets: Vec<BucketConfig>) -> Result<Engine, EngineError> {
+    pub fn start_on(
+        platform: Platform,
+        options: EngineOptions,
+        buckets: Vec<BucketConfig>,
+    ) -> Result<Engine, EngineError> {
         let threads = match options.hash_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,

@@ -2,8 +2,9 @@
 //!
 //! It promises that two readings of the same path with equal identities saw the same file, and the same content as far as
 //! the file system can tell. The change time (ctime) is left out on purpose: our own writes of extended attributes move it
-//! and leave the content alone. What the modified time cannot tell is left out too: a writer that sets it back, and
-//! stores through a shared memory map to pages that were dirty before.
+//! and leave the content alone. What the modified time cannot tell is left out too: a writer that sets it back, stores
+//! through a shared memory map to pages that were dirty before, and a single write call that was under way for longer than
+//! a tick of the clock when the file was opened, since the kernel stamps a write at its beginning.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

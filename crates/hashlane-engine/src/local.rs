@@ -15,5 +15,5 @@ mod header;
 mod key;
 mod upload;
 
-pub(crate) use file::{Opened, OpenFile};
+pub(crate) use file::{OpenFile, Opened};
 pub(crate) use folder::Folder;

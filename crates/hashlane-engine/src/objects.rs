@@ -69,11 +69,17 @@ impl Objects {
     /// Where the store can bind reads to an ETag, the object is read in ranges of at most `piece_bytes`, so that no more of
     /// it is in memory. Where it cannot, ranges could come from two versions, so one stream gives the whole; the one such
     /// service (`memory`) gives slices of what it holds anyway.
-    pub(crate) async fn read(&self, key: &str, version: &Version, piece_bytes: usize) -> Result<ObjectReader, JobError> {
+    pub(crate) async fn read(
+        &self,
+        key: &str,
+        version: &Version,
+        piece_bytes: usize,
+    ) -> Result<ObjectReader, JobError> {
         let key = path(key)?;
         let bound = self.operator.info().capability().read_with_if_match;
         let if_match = version.etag.clone().filter(|_| bound);
-        let options = ReaderOptions { chunk: if_match.is_some().then_some(piece_bytes), if_match, ..Default::default() };
+        let options =
+            ReaderOptions { chunk: if_match.is_some().then_some(piece_bytes), if_match, ..Default::default() };
         let reader = self.operator.reader_options(key, options).await.map_err(|error| failure(&error))?;
         // A range that is empty is nothing to ask a store for.
         let stream = match version.size_bytes {

@@ -65,7 +65,9 @@ pub fn folder_url(path: &Path) -> String {
 fn open_folder(rest: &str) -> Result<Storage, EngineError> {
     for (sign, escaped) in [('?', "%3F"), ('#', "%23")] {
         if rest.contains(sign) {
-            return Err(EngineError::new(format!("its storage fs://{rest} has a {sign:?}; write it as {escaped} in a path")));
+            return Err(EngineError::new(format!(
+                "its storage fs://{rest} has a {sign:?}; write it as {escaped} in a path"
+            )));
         }
     }
     if !rest.starts_with('/') {

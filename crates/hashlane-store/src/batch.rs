@@ -240,3 +240,159 @@ fn apply_and_commit<C: Transactor>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Remembers numbers; commits when the test lets it, as the test says.
+    struct Numbers {
+        begun: Sender<()>,
+        commits: Receiver<Result<(), FaultClass>>,
+        pending: Vec<u32>,
+        committed: Arc<Mutex<Vec<u32>>>,
+    }
+
+    struct Add(u32);
+
+    impl Verb<Numbers> for Add {
+        type Answer = u32;
+
+        fn apply(&self, numbers: &mut Numbers) -> Result<u32, Fault> {
+            numbers.pending.push(self.0);
+            Ok(self.0)
+        }
+    }
+
+    impl Transactor for Numbers {
+        fn begin(&mut self) -> Result<(), Fault> {
+            self.begun.send(()).expect("the test listens");
+            Ok(())
+        }
+
+        fn commit(&mut self) -> Result<(), Fault> {
+            let verdict = self.commits.recv().expect("the test decides");
+            let error = StoreError::unavailable("the disk is full");
+            verdict.map_err(|class| Fault::Group { error, class })?;
+            self.committed.lock().expect("nobody panicked").append(&mut self.pending);
+            Ok(())
+        }
+
+        fn rollback(&mut self, _: FaultClass) {
+            self.pending.clear();
+        }
+
+        fn failed(&mut self, _: &StoreError) {}
+        fn after_group(&mut self) {}
+        fn idle(&mut self) {}
+    }
+
+    struct Bench {
+        batch: Arc<Batch<Numbers>>,
+        begun: Receiver<()>,
+        commit: Sender<Result<(), FaultClass>>,
+        committed: Arc<Mutex<Vec<u32>>>,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let ((begin, begun), (commit, commits)) = (channel(), channel());
+            let committed = Arc::new(Mutex::default());
+            let numbers = Numbers { begun: begin, commits, pending: Vec::new(), committed: committed.clone() };
+            let batch = Arc::new(Batch::start(numbers).expect("the thread starts"));
+            Bench { batch, begun, commit, committed }
+        }
+
+        /// Calls and returns when the call waits in line; the answer comes later.
+        async fn call(&self, number: u32) -> tokio::task::JoinHandle<Result<u32, StoreError>> {
+            let batch = self.batch.clone();
+            let mut answer = Box::pin(async move { batch.run(Add(number)).await });
+            // The first poll puts the call in line.
+            let early = poll_once(&mut answer).await;
+            assert!(early.is_none(), "nobody is answered before the commit: {early:?}");
+            tokio::spawn(answer)
+        }
+    }
+
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        std::future::poll_fn(|context| match std::pin::Pin::new(&mut *future).poll(context) {
+            std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+            std::task::Poll::Pending => std::task::Poll::Ready(None),
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn calls_that_wait_share_a_commit_and_a_failed_commit_fails_exactly_its_group() {
+        let bench = Bench::new();
+        let first = bench.call(1).await;
+        bench.begun.recv().expect("the first call goes alone");
+        let group = [bench.call(2).await, bench.call(3).await];
+        bench.commit.send(Ok(())).expect("the thread waits");
+        assert_eq!(first.await.expect("it ran"), Ok(1));
+        bench.begun.recv().expect("the others go together");
+        let last = bench.call(4).await;
+        bench.commit.send(Err(FaultClass::Passing)).expect("the thread waits");
+        for call in group {
+            assert_eq!(call.await.expect("it ran").expect_err("it failed").kind, StoreErrorKind::Unavailable);
+        }
+        bench.commit.send(Ok(())).expect("the thread waits");
+        assert_eq!(last.await.expect("it ran"), Ok(4));
+        assert_eq!(*bench.committed.lock().expect("nobody panicked"), [1, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_group_in_which_a_rule_was_broken_is_applied_one_by_one() {
+        let bench = Bench::new();
+        let first = bench.call(1).await;
+        bench.begun.recv().expect("the first call goes alone");
+        let group = [bench.call(2).await, bench.call(3).await];
+        for verdict in [Ok(()), Err(FaultClass::Rule), Err(FaultClass::Rule), Ok(())] {
+            bench.commit.send(verdict).expect("the thread waits");
+        }
+        let [second, third] = group;
+        assert_eq!(first.await.expect("it ran"), Ok(1));
+        assert!(second.await.expect("it ran").is_err());
+        assert_eq!(third.await.expect("it ran"), Ok(3));
+        assert_eq!(*bench.committed.lock().expect("nobody panicked"), [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn when_too_many_calls_wait_the_next_is_told_at_once() {
+        let bench = Bench::new();
+        let first = bench.call(0).await;
+        bench.begun.recv().expect("the first call goes alone");
+        let mut waiting = Vec::new();
+        for number in 0..OPS_WAITING_MAX {
+            waiting.push(bench.call(number as u32).await);
+        }
+        let refused = bench.batch.run(Add(0)).await.expect_err("the line is full");
+        assert_eq!(refused.kind, StoreErrorKind::Busy);
+        for _ in 0..=OPS_WAITING_MAX.div_ceil(OPS_MAX) {
+            bench.commit.send(Ok(())).expect("the thread waits");
+        }
+        first.await.expect("it ran").expect("it is committed");
+        for call in waiting {
+            call.await.expect("it ran").expect("it is committed");
+        }
+    }
+
+    #[tokio::test]
+    async fn closing_commits_what_waits_and_refuses_what_comes_later() {
+        let bench = Bench::new();
+        let first = bench.call(1).await;
+        bench.begun.recv().expect("the first call goes alone");
+        let second = bench.call(2).await;
+        let batch = bench.batch.clone();
+        let closing = std::thread::spawn(move || batch.close());
+        for _ in 0..2 {
+            bench.commit.send(Ok(())).expect("the thread waits");
+        }
+        closing.join().expect("the batch closes");
+        assert_eq!((first.await.expect("it ran"), second.await.expect("it ran")), (Ok(1), Ok(2)));
+        assert_eq!(bench.batch.run(Add(3)).await.expect_err("it is closed").kind, StoreErrorKind::Unavailable);
+    }
+}

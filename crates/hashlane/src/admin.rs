@@ -32,7 +32,8 @@ impl Admin {
     /// The delivery record of a job; `None` when the listener cannot be reached or does not know the job.
     pub(crate) async fn delivery(&self, job_id: &str) -> Option<Value> {
         let plain = job_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let request = plain.then(|| Request::get(format!("{}/api/jobs/{job_id}", self.base)).body(Empty::new()))?.ok()?;
+        let request =
+            plain.then(|| Request::get(format!("{}/api/jobs/{job_id}", self.base)).body(Empty::new()))?.ok()?;
         let answered = async {
             let answer = self.http.request(request).await.ok()?;
             if answer.status() != StatusCode::OK {

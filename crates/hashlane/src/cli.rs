@@ -125,6 +125,9 @@ pub(crate) enum JobCommand {
     /// Submit a job for each KEY; prints one job id per line
     Submit(SubmitArgs),
     /// Print jobs as they are now
+    ///
+    /// With --json one object per job and line; its fields are described in docs/job-json.md. What became of a callback is
+    /// asked from the admin listener and left out where that cannot be reached.
     Get(GetArgs),
     /// Wait until the jobs have ended; exits 1 when one did not succeed
     Wait(GetArgs),

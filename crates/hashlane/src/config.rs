@@ -6,11 +6,14 @@
 
 mod access;
 mod address;
+mod bucket;
+mod callback;
 mod document;
 mod later;
 mod permissions;
 mod quantity;
 mod secret;
+mod setting;
 mod show;
 mod storage;
 mod suggestion;
@@ -19,19 +22,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hashlane_job::{BucketName, DELIVERY_DELAYS};
+use hashlane_job::BucketName;
 use hashlane_wire::TimeOffset;
-use ipnet::IpNet;
 
 use crate::cli::SettingArgs;
-use access::{Key, printable, read_secret};
-use document::{Document, Given, Kind, Origin, Record, Section, Setting};
+use access::Key;
+use bucket::read_buckets;
+use callback::{Callback, read_callback};
+use document::{Document, Section};
 use quantity::{boolean, count, duration, duration_some, size_or_unlimited, size_some};
-use storage::Storage;
+use setting::{Given, Kind, Origin, Record, Setting};
 
-pub(crate) use document::ConfigError;
+pub(crate) use bucket::Bucket;
 pub(crate) use later::Later;
 pub(crate) use secret::Secret;
+pub(crate) use setting::ConfigError;
 
 /// The bucket that is there when none is configured.
 pub(crate) const LOCAL_BUCKET: &str = "local-1250000000";
@@ -51,24 +56,6 @@ pub(crate) enum Role {
     Worker,
 }
 
-/// One bucket.
-#[derive(Debug, Clone)]
-pub(crate) struct Bucket {
-    /// Its name.
-    pub(crate) name: BucketName,
-    /// The region shown in answers.
-    pub(crate) region: String,
-    /// Where its objects are.
-    storage: Storage,
-}
-
-impl Bucket {
-    /// The URL of its objects, as the engine takes it.
-    pub(crate) fn url(&self) -> String {
-        self.storage.url()
-    }
-}
-
 /// `[worker]`.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -85,15 +72,6 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
     pub(crate) connections: usize,
     pub(crate) connections_per_ip: usize,
-}
-
-/// `[callback]`, as far as this version has it.
-#[derive(Debug)]
-pub(crate) struct Callback {
-    pub(crate) attempts: u32,
-    pub(crate) delays: Vec<Duration>,
-    pub(crate) in_flight: usize,
-    pub(crate) allow_networks: Vec<IpNet>,
 }
 
 /// The whole configuration.
@@ -165,7 +143,8 @@ fn read<'a>(
     let given = Given { text: args.listen.as_deref(), names: "--listen or HASHLANE_LISTEN" };
     let listen = root.read_given("listen", Kind::Text, given, "127.0.0.1:8480", address::listener)?;
     let given = Given { text: args.admin.as_deref(), names: "--admin or HASHLANE_ADMIN" };
-    let admin_listen = root.read_given("admin_listen", Kind::Text, given, "127.0.0.1:8481", address::listener_or_off)?;
+    let admin_listen =
+        root.read_given("admin_listen", Kind::Text, given, "127.0.0.1:8481", address::listener_or_off)?;
     let given = Given { text: args.role.as_deref(), names: "--role or HASHLANE_ROLE" };
     let role = root.read_given("role", Kind::Text, given, "all", read_role)?;
     let default_bucket = root.read_optional("default_bucket", Kind::Text, address::bucket)?;
@@ -188,14 +167,14 @@ fn read<'a>(
     let given = Given { text: args.store.as_deref(), names: "--store or HASHLANE_STORE" };
     let default = format!("sqlite:{}", data_dir.join("hashlane.db").display());
     let store_url = store.read_given("url", Kind::Text, given, &default, read_store_url)?;
-    store.show_instead("url", &document::quoted(&secret::without_password(&store_url)));
+    store.show_instead("url", &setting::quoted(&secret::without_password(&store_url)));
     if !store_url.starts_with("sqlite:") {
         later.push(Later::refused(&store, "url", "jobs would not go where you expect them"));
     }
     let retention = store.read("retention", Kind::Quantity, "30d", duration_some)?;
     store.close()?;
 
-    let (buckets, own_folder) = read_buckets(&root, args, &data_dir, &mut later)?;
+    let (buckets, own_folder) = read_buckets(&root, args, &data_dir, default_bucket.as_ref(), &mut later)?;
     let default_bucket = match default_bucket {
         Some(name) if buckets.iter().any(|bucket| bucket.name == name) => Some(name),
         Some(name) => {
@@ -246,7 +225,12 @@ fn read<'a>(
             _ => Err("it must be from 1KiB to 64MiB".into()),
         })?,
         connections: small(limits_table.read("connections", Kind::Number, "8192", count::<1, 1_000_000>)?),
-        connections_per_ip: small(limits_table.read("connections_per_ip", Kind::Number, "1024", count::<1, 1_000_000>)?),
+        connections_per_ip: small(limits_table.read(
+            "connections_per_ip",
+            Kind::Number,
+            "1024",
+            count::<1, 1_000_000>,
+        )?),
     };
     Later::ignored(&limits_table, "sync_object_bytes", "there are no synchronous requests yet", &mut later);
     limits_table.read("sync_object_bytes", Kind::Quantity, "128MiB", size_or_unlimited)?;
@@ -277,14 +261,16 @@ fn read<'a>(
     for region in mq.keys() {
         if !MQ_REGIONS.contains(&region.as_str()) {
             let near = suggestion::did_you_mean(&region, MQ_REGIONS);
-            return Err(mq.wrong_key(&region, &format!("there is no such MqRegion; there are sh, bj, gz, cd, hk{near}")));
+            return Err(
+                mq.wrong_key(&region, &format!("there is no such MqRegion; there are sh, bj, gz, cd, hk{near}"))
+            );
         }
         let broker = mq.section(&region)?;
         let url = broker.read_required("url", Kind::Text, |text| match url::Url::parse(text) {
             Ok(url) if url.has_host() => Ok(text.to_owned()),
             _ => Err("it is not a URL: write it like amqp://guest:guest@127.0.0.1:5672/%2f".into()),
         })?;
-        broker.show_instead("url", &document::quoted(&secret::without_password(&url)));
+        broker.show_instead("url", &setting::quoted(&secret::without_password(&url)));
         let ignored = "callbacks to message queues are recorded as failed deliveries";
         Later::ignored(&broker, "url", ignored, &mut later);
         broker.close()?;
@@ -316,105 +302,6 @@ fn read<'a>(
         later,
         settings: record.into_settings(),
     })
-}
-
-/// The buckets of the file, with those of `--bucket` added or put in place of one with the same name; the local bucket
-/// where a DIR was given or nothing else is there.
-fn read_buckets(
-    root: &Section<'_>,
-    args: &SettingArgs,
-    data_dir: &Path,
-    later: &mut Vec<Later>,
-) -> Result<(Vec<Bucket>, Option<PathBuf>), ConfigError> {
-    const FLAG: &str = "--bucket";
-    let mut buckets: Vec<Bucket> = Vec::new();
-    for table in root.sections("bucket")? {
-        let bucket = Bucket {
-            name: table.read_required("name", Kind::Text, address::bucket)?,
-            region: table.read("region", Kind::Text, LOCAL_REGION, address::region)?,
-            storage: table.read_required("storage", Kind::Text, Storage::parse)?,
-        };
-        read_secret(&table, "access_key_id")?;
-        read_secret(&table, "secret_access_key")?;
-        if buckets.iter().any(|earlier| earlier.name == bucket.name) {
-            return Err(table.wrong_key("name", &format!("two buckets have the name {}", bucket.name)));
-        }
-        if let Storage::Remote { scheme } = bucket.storage {
-            later.push(Later::refused(&table, "storage", &format!("its objects are behind {scheme}, which is missing")));
-        }
-        table.close()?;
-        buckets.push(bucket);
-    }
-    for text in &args.bucket {
-        let wrong = |why: String| ConfigError(format!("{FLAG}: {why}"));
-        let (name, url) = storage::named(text).map_err(wrong)?;
-        let name = address::bucket(&name).map_err(wrong)?;
-        let storage = Storage::parse(&url).map_err(wrong)?;
-        if let Storage::Remote { scheme } = storage {
-            later.push(Later::refused_flag(FLAG, &format!("the objects of {name} are behind {scheme}, which is missing")));
-        }
-        let bucket = Bucket { name, region: LOCAL_REGION.into(), storage };
-        note_bucket(root, &bucket, Origin::Flag(FLAG))?;
-        match buckets.iter_mut().find(|earlier| earlier.name == bucket.name) {
-            Some(earlier) => *earlier = bucket,
-            None => buckets.push(bucket),
-        }
-    }
-    if args.dir.is_none() && !buckets.is_empty() {
-        return Ok((buckets, None));
-    }
-    let name = address::bucket(LOCAL_BUCKET).map_err(ConfigError)?;
-    let (folder, origin) = match &args.dir {
-        Some(dir) => (dir.clone(), Origin::Flag("DIR")),
-        None => (data_dir.join("buckets").join(LOCAL_BUCKET), Origin::Default),
-    };
-    let absolute = std::path::absolute(&folder)
-        .map_err(|error| ConfigError(format!("DIR: {} is no usable path: {error}", folder.display())))?;
-    let bucket = Bucket { name, region: LOCAL_REGION.into(), storage: Storage::Folder(absolute.clone()) };
-    note_bucket(root, &bucket, origin)?;
-    buckets.retain(|earlier| earlier.name != bucket.name);
-    buckets.push(bucket);
-    Ok((buckets, args.dir.is_none().then_some(absolute)))
-}
-
-/// Makes a bucket that no file names part of what `config show` prints.
-fn note_bucket(root: &Section<'_>, bucket: &Bucket, origin: Origin) -> Result<(), ConfigError> {
-    let table = root.absent_table("bucket");
-    table.note_text("name", bucket.name.as_str(), origin.clone());
-    table.note_text("region", &bucket.region, origin.clone());
-    table.note_text("storage", &bucket.url(), origin);
-    table.close()
-}
-
-fn read_callback(
-    root: &Section<'_>,
-    file: Option<&Path>,
-    listen: SocketAddr,
-    later: &mut Vec<Later>,
-) -> Result<Callback, ConfigError> {
-    let table = root.section("callback")?;
-    let schedule: Vec<String> = DELIVERY_DELAYS.iter().map(|delay| format!("{}s", delay.as_secs())).collect();
-    let schedule: Vec<&str> = schedule.iter().map(String::as_str).collect();
-    // With no file and nobody but this machine able to submit, a first try with a receiver on this machine just works.
-    let loopback: &[&str] =
-        if file.is_none() && listen.ip().is_loopback() { &["127.0.0.0/8", "::1/128"] } else { &[] };
-    let callback = Callback {
-        attempts: small(table.read("attempts", Kind::Number, "10", count::<1, 1000>)?) as u32,
-        delays: table.read_list("delays", &schedule, duration)?,
-        in_flight: small(table.read("in_flight", Kind::Number, "256", count::<1, 10_000>)?),
-        allow_networks: table.read_list("allow_networks", loopback, address::network)?,
-    };
-    if callback.delays.is_empty() {
-        return Err(table.wrong_key("delays", "an empty list leaves no time for the first attempt: write [\"0s\"]"));
-    }
-    let signing_secrets = table.read_list("signing_secrets", &[], printable)?;
-    if !signing_secrets.is_empty() {
-        table.show_instead("signing_secrets", &format!("[{}]", vec!["\"***\""; signing_secrets.len()].join(", ")));
-        let danger = "callbacks would be unsigned, and receivers that check them would refuse every one";
-        later.push(Later::refused(&table, "signing_secrets", danger));
-    }
-    table.close()?;
-    Ok(callback)
 }
 
 fn read_role(text: &str) -> Result<Role, String> {

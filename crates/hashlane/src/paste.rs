@@ -41,7 +41,9 @@ pub(crate) fn lines(credentials: &Credentials, data_dir: &Path, has_own_pair: bo
     let this_program = if has_own_pair {
         format!("hashlane job submit --data '{}' --wait '{key}'", data_dir.display())
     } else {
-        format!("HASHLANE_ENDPOINT={endpoint} HASHLANE_BUCKET={bucket} HASHLANE_REGION={region} HASHLANE_SECRET_ID={secret_id} HASHLANE_SECRET_KEY=... hashlane job submit --wait '{key}'")
+        format!(
+            "HASHLANE_ENDPOINT={endpoint} HASHLANE_BUCKET={bucket} HASHLANE_REGION={region} HASHLANE_SECRET_ID={secret_id} HASHLANE_SECRET_KEY=... hashlane job submit --wait '{key}'"
+        )
     };
     format!(
         "\
@@ -50,7 +52,7 @@ from qcloud_cos import CosConfig, CosS3Client
 {load_key}
 client = CosS3Client(CosConfig(Region='{region}', SecretId=key['secret_id'], SecretKey=key['secret_key'], Scheme='http', IP='{ip}', Port={port}))
 job = client.ci_create_file_hash_job(Bucket='{bucket}', InputObject='{key}', FileHashCodeConfig={{'Type': 'SHA256'}})
-print(client.ci_get_file_process_jobs(Bucket='{bucket}', JobIDs=job['JobsDetail'][0]['JobId']))
+print(client.ci_get_file_process_jobs(Bucket='{bucket}', JobIDs=job['JobsDetail']['JobId']))
 
 # curl (this signature is valid for an hour):
 curl -sS -H 'Host: {host}' -H 'Content-Type: application/xml' '{endpoint}/file_jobs?{query}' -d '<Request><Tag>FileHashCode</Tag><Input><Object>{key}</Object></Input><Operation><FileHashCodeConfig><Type>SHA256</Type></FileHashCodeConfig></Operation></Request>'

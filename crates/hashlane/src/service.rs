@@ -186,9 +186,8 @@ fn credentials_of(config: &Config) -> Result<Credentials, Failure> {
         Some(name) => config.buckets.iter().find(|bucket| bucket.name == *name),
         None => config.buckets.first(),
     };
-    let (bucket, region) = bucket.map_or((String::new(), LOCAL_REGION.to_owned()), |bucket| {
-        (bucket.name.to_string(), bucket.region.clone())
-    });
+    let (bucket, region) = bucket
+        .map_or((String::new(), LOCAL_REGION.to_owned()), |bucket| (bucket.name.to_string(), bucket.region.clone()));
     let (secret_id, secret_key): (String, Secret) = match config.keys.first() {
         Some(key) => (key.id.clone(), key.secret.clone()),
         None => match Credentials::read(&config.data_dir)? {
@@ -245,10 +244,7 @@ fn api_options(config: &Config, credentials: &Credentials) -> ApiOptions {
             default_bucket: config.default_bucket.clone(),
             default_region: credentials.region.clone(),
         },
-        sign_rules: sign::Rules {
-            skew_seconds: CLOCK_SKEW_SECONDS,
-            require_signed_host: config.require_signed_host,
-        },
+        sign_rules: sign::Rules { skew_seconds: CLOCK_SKEW_SECONDS, require_signed_host: config.require_signed_host },
         auto_open: config.auto_open,
         time_offset: config.time_offset,
         limits: Limits {
@@ -264,8 +260,8 @@ fn api_options(config: &Config, credentials: &Credentials) -> ApiOptions {
 fn worker_options(config: &Config) -> WorkerOptions {
     WorkerOptions {
         lease: config.worker.lease,
-        deliveries_max: config.callback.in_flight,
-        delivery_attempts_max: config.callback.attempts,
+        deliveries_max: usize::try_from(config.callback.in_flight).unwrap_or(usize::MAX),
+        delivery_attempts_max: u32::try_from(config.callback.attempts).unwrap_or(u32::MAX),
         delivery_delays: config.callback.delays.clone(),
         retention: config.retention,
         time_offset: config.time_offset,

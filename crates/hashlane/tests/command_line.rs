@@ -62,10 +62,16 @@ fn bad_usage_ends_with_2_and_a_suggestion() {
         (&["job", "submit", "--callback-type", "tdmq", "a"], "needs --mq-region and --mq-name"),
         (&["job", "get"], "<ID>"),
         (&["serve", "--log", "yaml"], "neither human nor json"),
-        (&["serve", "--role", "wroker"], "--role or HASHLANE_ROLE: \"wroker\" is not a role: it is all, api or worker; did you mean `worker`?"),
+        (
+            &["serve", "--role", "wroker"],
+            "--role or HASHLANE_ROLE: \"wroker\" is not a role: it is all, api or worker; did you mean `worker`?",
+        ),
         (&["serve", "--listen", "here"], "--listen or HASHLANE_LISTEN: \"here\" is not an address"),
         (&["serve", "--store", "mysql://x"], "--store or HASHLANE_STORE: it is neither sqlite:PATH nor postgres://"),
-        (&["serve", "--store", "postgres://u:hunter2@h/d"], "store.url asks for a feature that this version does not have yet"),
+        (
+            &["serve", "--store", "postgres://u:hunter2@h/d"],
+            "store.url asks for a feature that this version does not have yet",
+        ),
         (&["serve", "--bucket", "a-1=s3://b"], "--bucket asks for a feature"),
         (&["config", "check", "--config", "nowhere.toml"], "cannot read the configuration file nowhere.toml"),
     ] {
@@ -97,7 +103,11 @@ fn config_check_says_whether_serve_would_start() {
     assert_eq!((fine.status.code(), stdout(&fine).as_str()), (Some(0), "h.toml: fine\n"));
     let ignored = check("[mq.gz]\nurl = \"amqp://h\"");
     assert_eq!(ignored.status.code(), Some(0));
-    assert!(stderr(&ignored).contains("warning: h.toml:2: mq.gz.url has no effect in this version"), "{}", stderr(&ignored));
+    assert!(
+        stderr(&ignored).contains("warning: h.toml:2: mq.gz.url has no effect in this version"),
+        "{}",
+        stderr(&ignored)
+    );
     let unknown = check("\n[worker]\nlese = 1");
     assert_eq!(unknown.status.code(), Some(2));
     assert_eq!(stderr(&unknown), "hashlane: h.toml:3: unknown key `lese` in [worker]; did you mean `lease`?\n");
@@ -109,7 +119,8 @@ fn config_check_says_whether_serve_would_start() {
 #[test]
 fn config_show_tells_values_and_origins_but_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("h.toml"), "role = \"api\"\n[[key]]\nid = \"A\"\nsecret = \"hunter2\"").expect("written");
+    fs::write(folder.path().join("h.toml"), "role = \"api\"\n[[key]]\nid = \"A\"\nsecret = \"hunter2\"")
+        .expect("written");
     let output = hashlane(folder.path())
         .args(["config", "show", "--config", "h.toml", "--listen", "127.0.0.1:9"])
         .env("HASHLANE_ADMIN", "off")

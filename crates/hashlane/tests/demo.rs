@@ -92,9 +92,13 @@ fn the_printed_curl_line_submits_a_job() {
     // The lines are on stderr, which is complete once the first server has ended.
     let (_, _, err) = server.end_by(Signal::TERM);
     let line = err.lines().find(|line| line.starts_with("curl ")).expect("a curl line");
-    let _server = Server::start_command(
-        hashlane(folder.path()).args(["serve", "--admin", "off", "--listen", endpoint.trim_start_matches("http://")]),
-    );
+    let _server = Server::start_command(hashlane(folder.path()).args([
+        "serve",
+        "--admin",
+        "off",
+        "--listen",
+        endpoint.trim_start_matches("http://"),
+    ]));
     match std::process::Command::new("sh").args(["-c", line]).output() {
         Ok(output) if output.status.success() => {
             assert!(stdout(&output).contains("<State>Submitted</State>"), "{}", stdout(&output));

@@ -52,7 +52,21 @@ fn every_flag_of_submit_arrives_at_the_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let _server = Server::start(folder.path(), &["--admin", "off"]);
     store(folder.path(), "a", "abc");
-    let args = ["job", "submit", "-a", "sha1", "--user-data", "mine <&>", "--level", "2", "--callback", "no", "--wait", "--json", "a"];
+    let args = [
+        "job",
+        "submit",
+        "-a",
+        "sha1",
+        "--user-data",
+        "mine <&>",
+        "--level",
+        "2",
+        "--callback",
+        "no",
+        "--wait",
+        "--json",
+        "a",
+    ];
     let output = run(folder.path(), &args);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let job = &json(&output)[0];
@@ -102,7 +116,10 @@ fn what_cannot_be_asked_ends_with_2_and_says_what_to_do() {
 
     let server = Server::start(folder.path(), &["--admin", "off"]);
     let endpoint = server.url("api").expect("an api");
-    for (id, expected) in [("AKIDunknown", "InvalidAccessKeyId"), (&credential(folder.path(), "secret_id").expect("an id"), "SignatureDoesNotMatch")] {
+    for (id, expected) in [
+        ("AKIDunknown", "InvalidAccessKeyId"),
+        (&credential(folder.path(), "secret_id").expect("an id"), "SignatureDoesNotMatch"),
+    ] {
         let refused = with(&endpoint, id);
         assert_eq!(refused.status.code(), Some(2));
         assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));

@@ -121,7 +121,11 @@ fn a_forced_platform_must_exist_and_an_empty_one_counts_as_unset() {
     for platform in ["mmx", lacking] {
         let output = serve(platform).output().expect("runs");
         assert_eq!(output.status.code(), Some(2), "{platform}");
-        assert!(stderr(&output).contains("HASHLANE_PLATFORM") && stderr(&output).contains(platform), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("HASHLANE_PLATFORM") && stderr(&output).contains(platform),
+            "{}",
+            stderr(&output)
+        );
     }
     for platform in ["", "scalar"] {
         assert_eq!(Server::start_command(&mut serve(platform)).end_by(Signal::TERM).0.code(), Some(0), "{platform:?}");
@@ -133,7 +137,10 @@ fn logs_are_json_lines_when_asked_for_and_never_hold_the_secret() {
     let folder = tempfile::tempdir().expect("a folder");
     let human = Server::start(folder.path(), &["--admin", "off"]).end_by(Signal::TERM).2;
     let secret = credential(folder.path(), "secret_key").expect("there");
-    assert!(human.contains("from qcloud_cos import") && human.contains("curl ") && human.contains("started"), "{human}");
+    assert!(
+        human.contains("from qcloud_cos import") && human.contains("curl ") && human.contains("started"),
+        "{human}"
+    );
     assert!(!human.contains('\x1b'), "no colours where there is no terminal");
 
     let mut command = hashlane(folder.path());

@@ -12,9 +12,10 @@ pub(crate) fn at_open(errno: Errno) -> JobError {
         Errno::NAMETOOLONG => {
             (FailureCode::NotFound, "the object does not exist: its key is longer than the bucket's file system allows")
         }
-        Errno::INVAL | Errno::ILSEQ => {
-            (FailureCode::NotFound, "the object does not exist: its key is not a name that the bucket's file system allows")
-        }
+        Errno::INVAL | Errno::ILSEQ => (
+            FailureCode::NotFound,
+            "the object does not exist: its key is not a name that the bucket's file system allows",
+        ),
         // How openat2 says that a link or `..` leads out of the folder.
         Errno::XDEV => (FailureCode::Denied, "the key leaves the bucket's folder"),
         Errno::LOOP => (FailureCode::Denied, "the key leads through links that go in a circle or to no file"),
@@ -51,7 +52,9 @@ pub(crate) fn at_header(errno: Errno) -> JobError {
         Errno::NOTSUP => "the file system of the bucket keeps no extended attributes".to_owned(),
         Errno::ACCESS | Errno::PERM => "the server may not write to the object".to_owned(),
         Errno::ROFS => "the file system of the bucket is read-only".to_owned(),
-        Errno::NOSPC | Errno::DQUOT | Errno::TOOBIG => "there is no space for another attribute of the object".to_owned(),
+        Errno::NOSPC | Errno::DQUOT | Errno::TOOBIG => {
+            "there is no space for another attribute of the object".to_owned()
+        }
         other => format!("writing the attribute failed: {}", reason(other)),
     };
     JobError::permanent(FailureCode::HeaderDenied, format!("the digest could not be stored: {message}"))

@@ -29,9 +29,13 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
             EngineError::new(match errno {
-                Errno::NOENT => format!("its folder {shown} does not exist; create it, or correct the bucket's storage"),
+                Errno::NOENT => {
+                    format!("its folder {shown} does not exist; create it, or correct the bucket's storage")
+                }
                 Errno::NOTDIR => format!("{shown} is not a folder; correct the bucket's storage"),
-                Errno::ACCESS => format!("its folder {shown} may not be read; let the server's user read and search it"),
+                Errno::ACCESS => {
+                    format!("its folder {shown} may not be read; let the server's user read and search it")
+                }
                 other => format!("its folder {shown} cannot be opened: {}", io::Error::from(other)),
             })
         })?;
@@ -79,7 +83,9 @@ impl Folder {
         let at_path = std::fs::metadata(&self.path).map_err(fail)?;
         let held = self.dir.metadata().map_err(fail)?;
         if (at_path.dev(), at_path.ino()) != (held.dev(), held.ino()) {
-            return Err(EngineError::new(format!("its folder {shown} was replaced or mounted anew; restart the server")));
+            return Err(EngineError::new(format!(
+                "its folder {shown} was replaced or mounted anew; restart the server"
+            )));
         }
         self.beneath(".", OFlags::RDONLY | OFlags::DIRECTORY).map_err(|errno| fail(errno.into()))?;
         Ok(())

@@ -35,13 +35,32 @@ mod tests {
 
     #[test]
     fn only_keys_that_are_paths_already_are_taken() {
-        for key in ["a", "a/b", "a b", "...", "a/..b", "a../b", ".a", "a\nb", "a\\..\\b", "%2e%2e/a", "中/文", "\u{feff}", "~", "C:"]
-        {
+        for key in [
+            "a", "a/b", "a b", "...", "a/..b", "a../b", ".a", "a\nb", "a\\..\\b", "%2e%2e/a", "中/文", "\u{feff}", "~",
+            "C:",
+        ] {
             assert_eq!(path(key), Ok(key));
         }
         for key in [
-            "", "/", "/a", "//a", "..", "../a", "a/..", "a/../b", "a/../../b", ".", "./a", "a/.", "a/./b", "a//b", "a/", "a\0",
-            "\0", ".hashlane-x", "a/.hashlane-put/b",
+            "",
+            "/",
+            "/a",
+            "//a",
+            "..",
+            "../a",
+            "a/..",
+            "a/../b",
+            "a/../../b",
+            ".",
+            "./a",
+            "a/.",
+            "a/./b",
+            "a//b",
+            "a/",
+            "a\0",
+            "\0",
+            ".hashlane-x",
+            "a/.hashlane-put/b",
         ] {
             let error = path(key).expect_err(key);
             assert_eq!((error.code, error.may_retry), (FailureCode::Denied, false), "{key:?}");

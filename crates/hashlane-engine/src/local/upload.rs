@@ -13,15 +13,16 @@ use rustix::fs::{AtFlags, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
 use super::{Folder, key};
-use crate::etag;
 use crate::error::EngineError;
+use crate::etag;
 use crate::identity::Identity;
 
 impl Folder {
     /// Stores an object and returns its ETag.
     pub(crate) fn put(&self, key: &str, body: &[u8]) -> Result<String, EngineError> {
         let path = key::path(key).map_err(|refused| EngineError::new(refused.message))?;
-        let parent = self.make_parent(path).map_err(|errno| failure("the folder of the object cannot be made", errno))?;
+        let parent =
+            self.make_parent(path).map_err(|errno| failure("the folder of the object cannot be made", errno))?;
         let name = path.rsplit('/').next().unwrap_or(path);
         let (temporary, file) =
             create_temporary(&parent).map_err(|errno| failure("no file can be made in the object's folder", errno))?;

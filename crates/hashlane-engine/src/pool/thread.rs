@@ -75,7 +75,10 @@ struct Occupant {
 /// Where a message's bytes come from, open.
 enum Source {
     File(OpenFile),
-    Pieces { channel: mpsc::Receiver<Piece>, current: Bytes },
+    Pieces {
+        channel: mpsc::Receiver<Piece>,
+        current: Bytes,
+    },
     #[cfg(test)]
     Panic,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::exchange::{Ask, Line};
+use crate::exchange::{Ask, Line, PATIENCE};
 use crate::jobs::minimal;
 use crate::server::Server;
 
@@ -76,14 +76,14 @@ async fn a_client_that_waits_to_be_asked_is_asked_for_a_wanted_body() {
     line.reply("POST").await.expect_ok();
 }
 
-/// Feeds bytes one by one for ever, and ends when the server closes the socket.
-async fn dribble(mut line: Line, bytes: &[u8]) {
-    for byte in bytes.iter().cycle() {
-        if !line.try_write(&[*byte]).await {
-            return;
+/// Feeds one byte after the other, and ends when the server closes the socket.
+async fn dribble(mut line: Line, byte: u8) {
+    let feed = async {
+        while line.try_write(&[byte]).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    };
+    tokio::time::timeout(PATIENCE, feed).await.expect("the server drops the connection");
 }
 
 #[tokio::test]
@@ -91,12 +91,12 @@ async fn a_dribbled_request_head_is_dropped() {
     let server = Server::start_with(|setup| setup.options.limits.header_timeout = SHORT).await;
     let mut line = Line::open(server.api).await;
     line.write(b"GET / HTTP/1.1\r\nHost: x\r\nx-slow: ").await;
-    dribble(line, b"a").await;
+    dribble(line, b'a').await;
     // Also on a connection that has been of use.
     let mut line = Line::open(server.api).await;
     line.write(&query().bytes()).await;
     line.reply("GET").await.expect_ok();
-    dribble(line, b"a").await;
+    dribble(line, b'a').await;
     query().send(server.api).await.expect_ok();
 }
 
@@ -106,7 +106,7 @@ async fn a_dribbled_body_is_dropped_whether_it_is_wanted_or_not() {
     let ask = Ask::submit(vec![b' '; 100_000]).signed();
     let mut line = Line::open(server.api).await;
     line.write(&ask.head_bytes()).await;
-    dribble(line, b" ").await;
+    dribble(line, b' ').await;
 
     let mut line = Line::open(server.api).await;
     line.write(&Ask::submit(vec![b' '; 100_000]).head_bytes()).await;

@@ -1,12 +1,17 @@
 //! One HTTP exchange, byte by byte: a client without a library between test and socket.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use hashlane_wire::{ErrorAnswer, RequestHead, sign};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::server::{HOST, KEY_ID, KEY_SECRET, NOW};
+
+/// A server that says nothing for so long has failed its test. Shorter than any time limit of the server that a test has not
+/// shortened, far longer than anything takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A request to be sent.
 #[derive(Clone)]
@@ -226,8 +231,9 @@ impl Line {
 
     async fn more(&mut self) -> Option<()> {
         let mut buffer = [0; 16 * 1024];
+        let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut buffer)).await;
         // A reset is an end as well.
-        let count = self.stream.read(&mut buffer).await.unwrap_or(0);
+        let count = read.expect("the server answers or closes").unwrap_or(0);
         self.received.extend_from_slice(&buffer[..count]);
         (count > 0).then_some(())
     }

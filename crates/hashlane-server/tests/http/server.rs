@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hashlane_engine::{BucketConfig, Engine, EngineOptions};
 use hashlane_job::{BucketName, Clock, ManualClock, Notify, Queue, QueueId, Timestamp};
@@ -11,6 +10,8 @@ use hashlane_store::{JobStore, QueueDefaults, StoreOptions};
 use hashlane_wire::sign::Rules;
 use hashlane_wire::{HostRules, TimeOffset};
 use tokio::net::TcpListener;
+
+use crate::exchange::PATIENCE;
 
 /// The inputs of the captures.
 pub(crate) const NOW: i64 = 1_700_000_000;
@@ -123,10 +124,15 @@ fn api_options(clock: Arc<ManualClock>) -> ApiOptions {
         sign_rules: Rules { skew_seconds: 900, require_signed_host: false },
         auto_open: true,
         time_offset: TimeOffset { minutes: 8 * 60 },
-        // A test that hangs shall fail by its own limit, not by these; those that test them shorten them.
-        limits: Limits { header_timeout: Duration::from_secs(30), ..Limits::default() },
+        limits: patient_limits(),
         clock,
     }
+}
+
+/// Longer than the patience of the tests, so that none passes only because a connection was dropped.
+fn patient_limits() -> Limits {
+    let long = PATIENCE * 3;
+    Limits { header_timeout: long, body_timeout: long, idle_timeout: long, ..Limits::default() }
 }
 
 /// The queue that captures name.

@@ -117,3 +117,23 @@ pub(crate) async fn a_thousand_callers_at_once_are_all_answered(world: World) {
     assert_eq!(jobs.len(), 1_000);
     assert_eq!(desk.counts().await.waiting, 1_000);
 }
+
+pub(crate) async fn a_job_that_breaks_a_rule_of_the_schema_fails_alone(world: World) {
+    let desk = world.open_ready().await;
+    let draft = desk.draft().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let id = world.ids.next(super::world::BEGIN);
+        let level = if number % 50 == 0 { 9 } else { 0 };
+        let (store, job) = (desk.store.clone(), NewJob { id, level, ..draft.clone() });
+        tasks.spawn(async move { (level, store.submit(job).await) });
+    }
+    for (level, answer) in tasks.join_all().await {
+        match answer {
+            Ok(()) => assert_eq!(level, 0),
+            Err(SubmitError::Store(error)) => assert_eq!((level, error.kind), (9, StoreErrorKind::Corrupt)),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(desk.counts().await.waiting, 196);
+}

@@ -17,15 +17,23 @@ pub(crate) struct Limits {
     pub(crate) attributes_max: usize,
     /// Bytes of text of one element, without that of its children.
     pub(crate) text_bytes_max: usize,
+    /// Tags, pieces of text, references, comments in all: what the work of reading is proportional to, beside bytes.
+    pub(crate) pieces_max: usize,
 }
 
 impl Limits {
     /// Requests, as a server takes them (failure rule C9).
+    /// A submit has some 800 pieces at most, and 1,900 more when each character of key and UserData is a reference.
     pub(crate) const REQUEST: Limits =
-        Limits { depth_max: 16, elements_max: 256, attributes_max: 16, text_bytes_max: 8 << 10 };
+        Limits { depth_max: 16, elements_max: 256, attributes_max: 16, text_bytes_max: 8 << 10, pieces_max: 5_000 };
     /// Answers, as a client takes them: up to 100 jobs of some 30 elements, and room for those to come.
-    pub(crate) const ANSWER: Limits =
-        Limits { depth_max: 16, elements_max: 40_000, attributes_max: 16, text_bytes_max: 64 << 10 };
+    pub(crate) const ANSWER: Limits = Limits {
+        depth_max: 16,
+        elements_max: 40_000,
+        attributes_max: 16,
+        text_bytes_max: 64 << 10,
+        pieces_max: 1_000_000,
+    };
 }
 
 /// An element: its name with prefix, its text, and its children in order.
@@ -94,7 +102,7 @@ impl Element {
 pub(crate) fn parse(body: &[u8], limits: Limits) -> Result<Element, WireError> {
     let text = std::str::from_utf8(body).map_err(|_| WireError::content("the XML is not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Some(wrong) = text.chars().find(|character| !is_xml_char(*character)) {
+    if let Some(wrong) = not_xml(text) {
         return Err(WireError::content(format!(
             "the XML has the character {:#x}, which XML cannot carry",
             wrong as u32
@@ -103,13 +111,14 @@ pub(crate) fn parse(body: &[u8], limits: Limits) -> Result<Element, WireError> {
 
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_comments = true;
-    let mut tree = Tree { limits, elements: 0, open: Vec::new(), root: None };
+    let mut tree = Tree { limits, elements: 0, pieces: 0, open: Vec::new(), root: None };
     let mut at_start = true;
     loop {
         let event = reader.read_event().map_err(|_| {
             // The library's own words may quote the document at any length.
             WireError::content(format!("the XML is malformed at byte {}", reader.error_position()))
         })?;
+        tree.count_piece()?;
         match event {
             Event::Start(start) => tree.open(&start)?,
             Event::Empty(start) => {
@@ -143,6 +152,7 @@ pub(crate) fn parse(body: &[u8], limits: Limits) -> Result<Element, WireError> {
 struct Tree {
     limits: Limits,
     elements: usize,
+    pieces: usize,
     /// From the root to the innermost open element.
     open: Vec<Element>,
     root: Option<Element>,
@@ -160,10 +170,44 @@ impl Tree {
         if self.elements > self.limits.elements_max {
             return Err(WireError::content(format!("the XML has more than {} elements", self.limits.elements_max)));
         }
-        check_attributes(start, self.limits.attributes_max)?;
+        self.check_attributes(start)?;
         let name = start.name();
         check_name(name.as_ref())?;
         self.open.push(Element { name: name.as_ref().to_owned(), text: String::new(), children: Vec::new() });
+        Ok(())
+    }
+
+    /// Attributes are dropped, but must be well-formed and few. Stopping at the limit bounds the search for duplicates,
+    /// which compares each with each.
+    fn check_attributes(&mut self, start: &BytesStart<'_>) -> Result<(), WireError> {
+        let limit = self.limits.attributes_max;
+        for (index, attribute) in start.attributes().enumerate() {
+            if index == limit {
+                return Err(WireError::content(format!("the XML has an element with more than {limit} attributes")));
+            }
+            let attribute =
+                attribute.map_err(|_| WireError::content("the XML has a malformed or repeated attribute"))?;
+            check_name(attribute.key.as_ref())?;
+            if attribute.value.contains('<') {
+                return Err(WireError::content("the XML has a bare < in an attribute"));
+            }
+            for after in attribute.value.split('&').skip(1) {
+                self.count_piece()?;
+                let bare = || WireError::content("the XML has a bare & in an attribute");
+                character(&BytesRef::new(after.split_once(';').ok_or_else(bare)?.0))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count_piece(&mut self) -> Result<(), WireError> {
+        self.pieces += 1;
+        if self.pieces > self.limits.pieces_max {
+            let limit = self.limits.pieces_max;
+            return Err(WireError::content(format!(
+                "the XML has more than {limit} tags, texts, references and comments"
+            )));
+        }
         Ok(())
     }
 
@@ -197,6 +241,14 @@ impl Tree {
     }
 }
 
+/// The first character that XML cannot carry.
+fn not_xml(text: &str) -> Option<char> {
+    // Only control bytes, and the first byte of U+FFFE and U+FFFF, can be part of one.
+    let suspicious = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0xef;
+    let first = text.bytes().position(suspicious)?;
+    text[first..].chars().find(|character| !is_xml_char(*character))
+}
+
 /// Version 1.0 and UTF-8; the rest of the declaration means nothing to us.
 fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), WireError> {
     let malformed = || WireError::content("the XML declaration is malformed");
@@ -209,35 +261,6 @@ fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), WireError> {
         Some(Ok(_)) => Err(WireError::content("the XML must be encoded in UTF-8")),
         Some(Err(_)) => Err(malformed()),
     }
-}
-
-/// Attributes are dropped, but must be well-formed and few. Stopping at the limit bounds the search for duplicates,
-/// which compares each with each.
-fn check_attributes(start: &BytesStart<'_>, attributes_max: usize) -> Result<(), WireError> {
-    for (index, attribute) in start.attributes().enumerate() {
-        if index == attributes_max {
-            return Err(WireError::content(format!(
-                "the XML has an element with more than {attributes_max} attributes"
-            )));
-        }
-        let attribute = attribute.map_err(|_| WireError::content("the XML has a malformed or repeated attribute"))?;
-        check_name(attribute.key.as_ref())?;
-        if attribute.value.contains('<') {
-            return Err(WireError::content("the XML has a bare < in an attribute"));
-        }
-        check_references(&attribute.value)?;
-    }
-    Ok(())
-}
-
-/// Each `&` of an attribute must begin one of the references that text may have.
-fn check_references(value: &str) -> Result<(), WireError> {
-    for after in value.split('&').skip(1) {
-        let (name, _) =
-            after.split_once(';').ok_or_else(|| WireError::content("the XML has a bare & in an attribute"))?;
-        character(&BytesRef::new(name))?;
-    }
-    Ok(())
 }
 
 /// The character of a reference: one of the five entities of XML, or a character reference to what XML can carry.
@@ -352,10 +375,15 @@ mod tests {
             let all: String = (0..count).map(|index| format!(" a{index}='x'")).collect();
             format!("<r{all}/>")
         };
+        let comments = |count: usize| format!("<r>{}</r>", "<!---->".repeat(count - 3));
+        let references = |count: usize| format!("<r a='{}'/>", "&lt;".repeat(count - 2));
         let text = |bytes: usize| format!("<r><!-- -->{}&amp;</r>", "x".repeat(bytes - 1));
         assert!(!refused(&nested(16)) && refused(&nested(17)));
         assert!(!refused(&many(256)) && refused(&many(257)));
         assert!(!refused(&attributes(16)) && refused(&attributes(17)));
+        // The end of the document is a piece as well.
+        assert!(!refused(&comments(5000)) && refused(&comments(5001)));
+        assert!(!refused(&references(5000)) && refused(&references(5001)));
         assert!(!refused(&text(8192)) && refused(&text(8193)));
     }
 }

@@ -98,7 +98,10 @@ fn tell_start(config: &Config, service: &Service) {
         tracing::warn!("{text}");
     }
     if config.role != crate::config::Role::All {
-        tracing::warn!("role {:?} over SQLite: no other process can use this store, so half of the work stays undone", config.role);
+        tracing::warn!(
+            "role {:?} over SQLite: no other process can use this store, so half of the work stays undone",
+            config.role
+        );
     }
     let exposed = service.api_addr().filter(|address| !address.ip().is_loopback());
     if let Some(address) = exposed {

@@ -25,7 +25,8 @@ pub(crate) fn listener_or_off(text: &str) -> Result<Option<SocketAddr>, String> 
 /// A network in CIDR form, or one address.
 pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     let one = text.parse::<IpAddr>().map(IpNet::from);
-    one.or_else(|_| text.parse()).map_err(|_| format!("{text:?} is not a network: write it like 10.0.0.0/8 or fd00::/8"))
+    one.or_else(|_| text.parse())
+        .map_err(|_| format!("{text:?} is not a network: write it like 10.0.0.0/8 or fd00::/8"))
 }
 
 /// A domain name without port, in lower case.

@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::document::{Origin, Setting};
 use super::secret::REDACTED;
+use super::setting::{Origin, Setting};
 
 /// One sentence for each such file: the configuration when a secret stands in it, and the files that it names.
 pub(super) fn exposed(file: Option<&Path>, settings: &[Setting]) -> Vec<String> {

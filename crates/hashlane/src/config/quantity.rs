@@ -51,7 +51,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// A duration of at least a second.
 pub(crate) fn duration_some(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(|it| if it >= Duration::from_secs(1) { Ok(it) } else { Err("it must be 1s or more".into()) })
+    duration(text)
+        .and_then(|it| if it >= Duration::from_secs(1) { Ok(it) } else { Err("it must be 1s or more".into()) })
 }
 
 /// A whole number, at least `MIN` and at most `MAX`.
@@ -72,11 +73,8 @@ fn with_unit(text: &str, units: &[(&str, u64)], unit_default: Option<u64>) -> Op
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;
     let unit = unit.trim();
-    let factor = if unit.is_empty() {
-        unit_default?
-    } else {
-        units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1
-    };
+    let factor =
+        if unit.is_empty() { unit_default? } else { units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1 };
     number.checked_mul(factor)
 }
 

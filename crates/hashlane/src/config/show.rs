@@ -1,6 +1,6 @@
 //! The effective configuration as TOML, each value with where it came from.
 
-use super::document::Setting;
+use super::setting::{Setting, quoted};
 
 /// The column at which the origins start, where the value is short enough.
 const ORIGIN_COLUMN: usize = 48;
@@ -16,7 +16,7 @@ pub(super) fn print(settings: &[Setting]) -> String {
             text.push_str(&format!("\n{}\n", setting.header));
         }
         let bare = setting.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-        let key = if bare { setting.key.clone() } else { super::document::quoted(&setting.key) };
+        let key = if bare { setting.key.clone() } else { quoted(&setting.key) };
         let line = format!("{key} = {}", setting.value);
         text.push_str(&format!("{line:ORIGIN_COLUMN$}  # {}\n", setting.origin));
     }

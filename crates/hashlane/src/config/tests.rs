@@ -48,7 +48,8 @@ fn every_key_that_the_example_only_shows_is_known_too() {
 fn the_example_says_the_defaults_where_it_says_nothing_else() {
     let stated = check(EXAMPLE).expect("the example");
     let silent = Config::load(&SettingArgs::default()).expect("the defaults");
-    let differs = ["default_bucket", "base_domains", "name", "region", "storage", "photos.example.com", "allow_networks"];
+    let differs =
+        ["default_bucket", "base_domains", "name", "region", "storage", "photos.example.com", "allow_networks"];
     for setting in silent.settings.iter().filter(|setting| !differs.contains(&setting.key.as_str())) {
         let same = |it: &&Setting| it.header == setting.header && it.key == setting.key;
         let Some(found) = stated.settings.iter().find(same) else { panic!("{} is missing", setting.key) };
@@ -66,15 +67,30 @@ fn what_is_wrong_is_told_with_its_line_and_the_way_out() {
         ("\n[worker]\nlese = \"1s\"", "FILE:3: unknown key `lese` in [worker]; did you mean `lease`?"),
         ("[wroker]\n", "FILE:1: unknown key `wroker`; did you mean `worker`?"),
         ("[[bucket]]\nnam = \"a-1\"", "FILE:2: [[bucket]] lacks `name`"),
-        ("[mq.bg]\nurl = \"amqp://h\"", "FILE:1: mq.bg: there is no such MqRegion; there are sh, bj, gz, cd, hk; did you mean `bj`?"),
-        ("[worker]\nlease = \"1 fortnight\"", "FILE:2: worker.lease: \"1 fortnight\" is not a duration: write it like 500ms, 30s, 5m, 2h or 30d"),
+        (
+            "[mq.bg]\nurl = \"amqp://h\"",
+            "FILE:1: mq.bg: there is no such MqRegion; there are sh, bj, gz, cd, hk; did you mean `bj`?",
+        ),
+        (
+            "[worker]\nlease = \"1 fortnight\"",
+            "FILE:2: worker.lease: \"1 fortnight\" is not a duration: write it like 500ms, 30s, 5m, 2h or 30d",
+        ),
         ("[worker]\nlease = 30", "FILE:2: worker.lease: \"30\" is not a duration"),
-        ("[worker]\nmemory = true", "FILE:2: worker.memory: expected a string with a unit, found a value of type boolean"),
-        ("[worker]\nhash_threads = \"4\"", "FILE:2: worker.hash_threads: expected a whole number, found a value of type string"),
+        (
+            "[worker]\nmemory = true",
+            "FILE:2: worker.memory: expected a string with a unit, found a value of type boolean",
+        ),
+        (
+            "[worker]\nhash_threads = \"4\"",
+            "FILE:2: worker.hash_threads: expected a whole number, found a value of type string",
+        ),
         ("[worker]\nhash_threads = -1", "FILE:2: worker.hash_threads: -1 is not a whole number from 0 to 1024"),
         ("worker = 3", "FILE:1: worker: expected a table, found a value of type integer"),
         ("[bucket]\nname = \"a-1\"", "FILE:1: bucket: expected an array of tables, written [[...]]"),
-        ("role = \"wroker\"", "FILE:1: role: \"wroker\" is not a role: it is all, api or worker; did you mean `worker`?"),
+        (
+            "role = \"wroker\"",
+            "FILE:1: role: \"wroker\" is not a role: it is all, api or worker; did you mean `worker`?",
+        ),
         ("listen = \"8480\"", "FILE:1: listen: \"8480\" is not an address and a port: write 127.0.0.1:8480"),
         ("admin_listen = \"of\"", "or `off`"),
         ("time_offset = \"Beijing\"", "FILE:1: time_offset: \"Beijing\" is not an offset: write it like +08:00"),
@@ -82,12 +98,27 @@ fn what_is_wrong_is_told_with_its_line_and_the_way_out() {
         ("[store]\nurl = \"mysql://x\"", "FILE:2: store.url: it is neither sqlite:PATH nor postgres://"),
         ("[tls]\ncert = \"c\"", "FILE:2: [tls] lacks `key`"),
         ("[[key]]\nid = \"A\"", "FILE:2: [[key]] has no secret: give it as `secret`, `secret_file` or `secret_env`"),
-        ("[[key]]\nid = \"A\"\nsecret = \"s\"\nsecret_env = \"X\"", "FILE:4: key.secret_env: `secret` is given too: keep one of them"),
+        (
+            "[[key]]\nid = \"A\"\nsecret = \"s\"\nsecret_env = \"X\"",
+            "FILE:4: key.secret_env: `secret` is given too: keep one of them",
+        ),
         ("[[key]]\nid = \"A\"\nsecret_file = \"/nonexistent\"", "FILE:3: key.secret_file: cannot read /nonexistent"),
-        ("[[key]]\nid = \"A\"\nsecret_env = \"HASHLANE_TEST_UNSET\"", "FILE:3: key.secret_env: the environment variable HASHLANE_TEST_UNSET is not set"),
-        ("[[bucket]]\nname = \"a-1\"\nstorage = \"memry://\"", "FILE:3: bucket.storage: unknown storage scheme \"memry\"; did you mean `memory`?"),
-        ("[[bucket]]\nname = \"Photos\"\nstorage = \"memory://\"", "FILE:2: bucket.name: \"Photos\" is not a bucket name"),
-        ("[callback]\nallow_networks = [\"intranet\"]", "FILE:2: callback.allow_networks: \"intranet\" is not a network"),
+        (
+            "[[key]]\nid = \"A\"\nsecret_env = \"HASHLANE_TEST_UNSET\"",
+            "FILE:3: key.secret_env: the environment variable HASHLANE_TEST_UNSET is not set",
+        ),
+        (
+            "[[bucket]]\nname = \"a-1\"\nstorage = \"memry://\"",
+            "FILE:3: bucket.storage: unknown storage scheme \"memry\"; did you mean `memory`?",
+        ),
+        (
+            "[[bucket]]\nname = \"Photos\"\nstorage = \"memory://\"",
+            "FILE:2: bucket.name: \"Photos\" is not a bucket name",
+        ),
+        (
+            "[callback]\nallow_networks = [\"intranet\"]",
+            "FILE:2: callback.allow_networks: \"intranet\" is not a network",
+        ),
         ("[callback]\nallow_networks = \"10.0.0.0/8\"", "FILE:2: callback.allow_networks: expected a list of strings"),
         ("[callback]\ndelays = []", "FILE:2: callback.delays: an empty list"),
         ("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"", "FILE:2:"),
@@ -147,6 +178,11 @@ fn the_local_bucket_is_there_when_nothing_else_is_and_when_a_folder_was_given() 
     let both = load(configured, with_dir).expect("a bucket and a folder");
     assert_eq!((names(&both), both.own_folder), (vec!["photos-1".to_owned(), LOCAL_BUCKET.to_owned()], None));
     assert_eq!(both.default_bucket, None);
+    let asked_for = check(&format!("default_bucket = \"{LOCAL_BUCKET}\"\n{configured}")).expect("a default bucket");
+    assert_eq!(
+        (names(&asked_for), asked_for.own_folder.is_some()),
+        (vec!["photos-1".into(), LOCAL_BUCKET.into()], true)
+    );
     assert_eq!(names(&load(configured, with_bucket.clone()).expect("two buckets")), ["photos-1", "extra-2"]);
     assert_eq!(names(&load("", with_bucket).expect("one bucket")), ["extra-2"]);
 }
@@ -157,7 +193,9 @@ fn a_bucket_flag_takes_the_place_of_the_bucket_of_that_name() {
     let args = SettingArgs { bucket: vec!["photos-1=memory://".into()], ..SettingArgs::default() };
     let config = load(configured, args).expect("one bucket");
     assert_eq!(config.buckets.iter().map(Bucket::url).collect::<Vec<_>>(), ["memory://"]);
-    for (flag, expected) in [("photos-1", "is not NAME=URL"), ("P=memory://", "is not a bucket name"), ("a-1=x://", "scheme")] {
+    for (flag, expected) in
+        [("photos-1", "is not NAME=URL"), ("P=memory://", "is not a bucket name"), ("a-1=x://", "scheme")]
+    {
         let args = SettingArgs { bucket: vec![flag.into()], ..SettingArgs::default() };
         let error = load("", args).expect_err(flag);
         assert!(error.starts_with("--bucket: ") && error.contains(expected), "{error}");

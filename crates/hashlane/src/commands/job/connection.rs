@@ -57,7 +57,9 @@ pub(super) fn open(args: &ConnectionArgs) -> Result<Connection, Failure> {
         stored.admin_endpoint.clone().filter(|_| same)
     });
     let config = ClientConfig {
-        endpoint: endpoint.or_else(|| from_stored(|it| &it.endpoint)).ok_or_else(|| missing("--endpoint", "ENDPOINT"))?,
+        endpoint: endpoint
+            .or_else(|| from_stored(|it| &it.endpoint))
+            .ok_or_else(|| missing("--endpoint", "ENDPOINT"))?,
         secret_id: secret_id
             .or_else(|| from_stored(|it| &it.secret_id))
             .ok_or_else(|| missing("--secret-id", "SECRET_ID"))?,

@@ -48,7 +48,8 @@ pub(crate) fn run(args: &SubmitArgs) -> Result<ExitCode, Failure> {
             let in_flight: Vec<_> = keys.iter().map(submit).collect();
             let mut refused = None;
             for (key, submitted) in keys.iter().zip(in_flight) {
-                let answered = submitted.await.map_err(|error| Failure::cannot(format!("a submit broke off: {error}")))?;
+                let answered =
+                    submitted.await.map_err(|error| Failure::cannot(format!("a submit broke off: {error}")))?;
                 match answered {
                     Ok((job, _)) => {
                         ids.push(job.job_id.clone());

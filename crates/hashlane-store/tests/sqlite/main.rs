@@ -1,6 +1,9 @@
-//! The conformance suite on SQLite.
+//! The SQLite backend: the conformance suite, and what is promised of its files and plans.
 
+#[path = "../conformance/mod.rs"]
 mod conformance;
+mod files;
+mod plans;
 
 use conformance::world::World;
 

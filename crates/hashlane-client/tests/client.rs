@@ -1,0 +1,209 @@
+//! What users of the client may rely on, against a server whose answers are scripted.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+
+use hashlane_client::{ATTEMPTS_MAX, Client, ClientConfig, ClientError};
+use hashlane_job::{CallbackRequest, Clock, SystemClock};
+use hashlane_lanes::Algorithm;
+use hashlane_wire::{RequestHead, SubmitRequest, check_content_md5, sign};
+
+const SECRET: &str = "ExampleSecretKeyExampleSecretKey01";
+
+/// Answers one request after the other, each on its connection or the next, and gives what was asked.
+struct Script {
+    address: SocketAddr,
+    asked: JoinHandle<Vec<String>>,
+}
+
+impl Script {
+    fn of(answers: Vec<String>) -> Script {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let asked = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().expect("a connection");
+                asked.push(read_request(&mut stream));
+                stream.write_all(answer.as_bytes()).expect("written");
+            }
+            asked
+        });
+        Script { address, asked }
+    }
+
+    fn client(&self) -> Client {
+        client(&format!("http://{}", self.address))
+    }
+
+    fn asked(self) -> Vec<String> {
+        self.asked.join().expect("the script ends")
+    }
+}
+
+fn read_request(stream: &mut impl Read) -> String {
+    let (mut request, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length: usize = header(head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+            if body.len() >= length {
+                return text;
+            }
+        }
+        match stream.read(&mut chunk).expect("readable") {
+            0 => return text,
+            read => request.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+fn header(request: &str, name: &str) -> Option<String> {
+    let mut lines = request.split("\r\n").take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(": "));
+    lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+}
+
+/// An answer that ends its connection, so that the script needs to accept only.
+fn answer(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+fn job(id: &str, state: &str) -> String {
+    format!(
+        "<Response><JobsDetail><Code>Success</Code><Message/><JobId>{id}</JobId><State>{state}</State><Progress>0</Progress>\
+         <CreationTime>2022-07-18T15:16:43+0800</CreationTime><StartTime>-</StartTime><EndTime>-</EndTime>\
+         <QueueId>p2911917386e148639319e13c285cc774</QueueId><Tag>FileHashCode</Tag><Input><BucketId>demo-1250000000</BucketId>\
+         <Object>a</Object><Region>local</Region></Input><Operation><FileHashCodeConfig><Type>MD5</Type>\
+         <AddToHeader>false</AddToHeader></FileHashCodeConfig><JobLevel>0</JobLevel></Operation></JobsDetail></Response>"
+    )
+}
+
+fn client(endpoint: &str) -> Client {
+    Client::new(ClientConfig {
+        endpoint: endpoint.into(),
+        secret_id: "AKIDexample".into(),
+        secret_key: SECRET.into(),
+        token: None,
+        bucket: "demo-1250000000".into(),
+        region: "ap-chongqing".into(),
+    })
+    .expect("a configuration that can work")
+}
+
+fn request() -> SubmitRequest {
+    SubmitRequest {
+        object: "目录/a b&<c>.txt".into(),
+        algorithm: Algorithm::Md5,
+        algorithm_as_given: "MD5".into(),
+        add_to_header: false,
+        user_data: None,
+        level: 0,
+        queue: None,
+        callback: CallbackRequest::default(),
+    }
+}
+
+/// Checks the signature of a request as a server does.
+fn verify(request: &str) {
+    let (head, body) = request.split_once("\r\n\r\n").expect("a head");
+    let mut lines = head.split("\r\n");
+    let mut words = lines.next().expect("a request line").split(' ');
+    let head = RequestHead {
+        method: words.next().expect("a method"),
+        path: words.next().expect("a path"),
+        query: "",
+        headers: lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name, value.as_bytes())).collect(),
+    };
+    let presented = sign::presented(&head).expect("readable").expect("signed");
+    let rules = sign::Rules { skew_seconds: 0, require_signed_host: true };
+    sign::verify(&head, &presented, Some(SECRET), Some(body.len() as u64), SystemClock.now(), rules).expect("valid");
+    if !body.is_empty() {
+        assert!(presented.signs_header("content-md5"), "the signature covers the body");
+        check_content_md5(header(request, "content-md5").as_deref(), body.as_bytes()).expect("the body's digest");
+    }
+}
+
+#[tokio::test]
+async fn a_submit_is_signed_with_its_body_and_names_bucket_and_region_in_the_host() {
+    let script = Script::of(vec![answer("200 OK", &job("f1", "Submitted"))]);
+    let (job, exchange) = script.client().submit(&request()).await.expect("accepted");
+    assert_eq!((job.job_id.as_str(), job.state.as_str()), ("f1", "Submitted"));
+    let asked = script.asked().remove(0);
+    assert_eq!(header(&asked, "host").as_deref(), Some("demo-1250000000.ci.ap-chongqing.myqcloud.com"));
+    assert_eq!(header(&asked, "x-cos-sdk-retry"), None);
+    assert!(!asked.contains(SECRET));
+    verify(&asked);
+
+    // The exchange is what went over the wire.
+    assert_eq!(exchange.call(), "POST /file_jobs");
+    let body = String::from_utf8(exchange.request_body).expect("UTF-8");
+    assert_eq!(format!("{}\r\n{body}", exchange.request_head), asked);
+    assert_eq!(SubmitRequest::parse(body.as_bytes()).expect("readable").object, request().object);
+}
+
+#[tokio::test]
+async fn a_query_gives_the_jobs_that_exist_and_the_ids_that_do_not() {
+    let body = job("f1", "Running").replace("</Response>", "<NonExistJobIds>f/2</NonExistJobIds></Response>");
+    let script = Script::of(vec![answer("200 OK", &body)]);
+    let (jobs, missing, exchange) = script.client().describe(&["f1".into(), "f/2".into()]).await.expect("answered");
+    assert_eq!((jobs.len(), missing), (1, vec!["f/2".to_owned()]));
+    assert_eq!(exchange.call(), "GET /file_jobs/f1,f%2F2");
+    verify(&script.asked()[0]);
+}
+
+#[tokio::test]
+async fn a_server_error_and_a_lost_connection_are_tried_again_and_marked_as_a_retry() {
+    let script = Script::of(vec![
+        answer("503 Service Unavailable", ""),
+        String::new(),
+        answer("200 OK", &job("f1", "Submitted")),
+    ]);
+    script.client().submit(&request()).await.expect("accepted in the end");
+    let asked = script.asked();
+    let marks: Vec<_> = asked.iter().map(|request| header(request, "x-cos-sdk-retry")).collect();
+    assert_eq!(marks, [None, Some("true".into()), Some("true".into())]);
+    asked.iter().for_each(|request| verify(request));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_server_s_words_and_not_repeated() {
+    let body = "<Error><Code>AccessDenied</Code><Message>Access Denied.</Message><Resource>/file_jobs</Resource>\
+                <RequestId>r1</RequestId><TraceId>t1</TraceId></Error>";
+    let script = Script::of(vec![answer("403 Forbidden", body)]);
+    let error = script.client().submit(&request()).await.expect_err("refused");
+    assert!(matches!(&error, ClientError::Refused { status: 403, answer } if answer.code == "AccessDenied"));
+    assert_eq!(error.to_string(), "the server refused with 403 AccessDenied: Access Denied. (request id r1)");
+    assert_eq!(script.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_something_else_is_told_as_such() {
+    for (status, body) in [("404 Not Found", "<html>no</html>"), ("200 OK", "hello"), ("200 OK", "<Response/>")] {
+        let script = Script::of(vec![answer(status, body)]);
+        let error = script.client().submit(&request()).await.expect_err(body);
+        assert!(matches!(error, ClientError::Unexpected(_)), "{status} {body}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let error = client(&format!("http://{closed}")).submit(&request()).await.expect_err("nobody");
+    assert!(matches!(&error, ClientError::Unreachable(text) if text.contains(&closed.to_string())), "{error}");
+}
+
+#[tokio::test]
+async fn the_last_of_several_server_errors_is_told() {
+    let body = "<Error><Code>SlowDown</Code><Message>later</Message><Resource>/</Resource><RequestId>r</RequestId>\
+                <TraceId>t</TraceId></Error>";
+    let script = Script::of(vec![answer("503 Service Unavailable", body); ATTEMPTS_MAX as usize]);
+    let error = script.client().submit(&request()).await.expect_err("busy");
+    assert!(matches!(&error, ClientError::Refused { status: 503, answer } if answer.code == "SlowDown"), "{error}");
+    assert_eq!(script.asked().len(), ATTEMPTS_MAX as usize);
+}
+
+#[test]
+fn the_secret_is_in_no_debug_output() {
+    assert!(!format!("{:?}", client("http://127.0.0.1:1")).contains(SECRET));
+}
