@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from waiting import until
@@ -12,7 +13,7 @@ class Received:
     """One callback as it arrived."""
 
     path: str
-    headers: dict
+    headers: Message  # names in any letter case
     body: bytes
     status: int
 
@@ -63,7 +64,7 @@ class Receiver:
         with self._lock:
             pending = self._statuses.get(handler.path)
             status = pending.pop(0) if pending else 200
-            self.received.append(Received(handler.path, dict(handler.headers), body, status))
+            self.received.append(Received(handler.path, handler.headers, body, status))
         held = self._holding.get(handler.path)
         if held is not None:
             held.wait(60)

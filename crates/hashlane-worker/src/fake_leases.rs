@@ -78,7 +78,10 @@ impl FakeLeases {
     }
 
     async fn call(&self) {
-        let (latency, stalled) = (self.state().latency, self.state().stalled);
+        let (latency, stalled) = {
+            let state = self.state();
+            (state.latency, state.stalled)
+        };
         if stalled {
             std::future::pending::<()>().await;
         }

@@ -76,6 +76,18 @@ async fn a_client_that_waits_to_be_asked_is_asked_for_a_wanted_body() {
     line.reply("POST").await.expect_ok();
 }
 
+#[tokio::test]
+async fn a_client_that_stops_sending_after_its_request_still_gets_the_answer() {
+    let server = Server::start().await;
+    for _ in 0..20 {
+        let mut line = Line::open(server.api).await;
+        line.write(&Ask::submit(minimal("a")).signed().bytes()).await;
+        line.finish_writing().await;
+        line.reply("POST").await.expect_ok();
+        assert!(line.closes_silently().await);
+    }
+}
+
 /// Feeds one byte after the other, and ends when the server closes the socket.
 async fn dribble(mut line: Line, byte: u8) {
     let feed = async {

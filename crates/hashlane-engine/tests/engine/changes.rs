@@ -1,0 +1,113 @@
+//! A file that changes while it is read has no digest, or the digest of what it was or is as a whole.
+//!
+//! These are races through the whole engine; each change at its exact moment is tested beside `local/file.rs`.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hashlane_engine::ReadProgress;
+use hashlane_job::{FailureCode, JobError};
+use hashlane_lanes::Algorithm;
+
+use crate::bucket::{Bucket, content, expected, hash, run, write_old};
+
+/// Long enough that the change comes while it is read, mostly: at 1 GB/s this takes 16 ms.
+const SIZE_BYTES: usize = 16 << 20;
+
+fn check(name: &str, change: impl Fn(&Bucket)) {
+    run(async {
+        let bucket = Bucket::folder();
+        let before = content(SIZE_BYTES);
+        let mut changed = 0;
+        // Once is enough; the machine may be slow to change it.
+        for _ in 0..20 {
+            bucket.write("a", &before);
+            let progress = Arc::new(ReadProgress::default());
+            let task = tokio::spawn({
+                let (engine, progress) = (bucket.engine.clone(), progress.clone());
+                async move { hash(&engine, "a", &[Algorithm::Md5], &progress).await }
+            });
+            while progress.read_bytes.load(Ordering::Relaxed) == 0 && !task.is_finished() {
+                tokio::task::yield_now().await;
+            }
+            change(&bucket);
+            match task.await.expect("no panic") {
+                // It was done before the change.
+                Ok(hashed) => assert_eq!(hashed.facts.digests, [expected(Algorithm::Md5, &before)], "{name}"),
+                Err(error) => {
+                    let message = "the object changed while it was read";
+                    assert_eq!(error, JobError::temporary(FailureCode::Unreadable, message), "{name}");
+                    changed += 1;
+                }
+            }
+            if changed == 2 {
+                return;
+            }
+        }
+        assert!(changed > 0, "{name}: the change never came while the file was read");
+    });
+}
+
+#[test]
+fn a_file_that_is_appended_to() {
+    check("appended", |bucket| {
+        File::options()
+            .append(true)
+            .open(bucket.path("a"))
+            .and_then(|mut file| file.write_all(b"more"))
+            .expect("appended");
+    });
+}
+
+#[test]
+fn a_file_that_is_truncated() {
+    check("truncated", |bucket| {
+        File::options().write(true).open(bucket.path("a")).and_then(|file| file.set_len(100)).expect("truncated");
+    });
+}
+
+#[test]
+fn a_file_that_is_replaced() {
+    check("replaced", |bucket| {
+        write_old(&bucket.outside("new"), b"new");
+        fs::rename(bucket.outside("new"), bucket.path("a")).expect("replaced");
+    });
+}
+
+#[test]
+fn a_file_that_is_rewritten_in_place() {
+    check("rewritten", |bucket| {
+        let file = File::options().write(true).open(bucket.path("a")).expect("it exists");
+        file.write_all_at(b"new", 0).expect("rewritten");
+        file.write_all_at(b"new", SIZE_BYTES as u64 - 3).expect("rewritten");
+    });
+}
+
+#[test]
+fn a_file_that_is_deleted() {
+    check("deleted", |bucket| fs::remove_file(bucket.path("a")).expect("deleted"));
+}
+
+#[test]
+fn a_change_of_attributes_alone_does_not_matter() {
+    run(async {
+        let bucket = Bucket::folder();
+        let before = content(SIZE_BYTES);
+        bucket.write("a", &before);
+        let progress = Arc::new(ReadProgress::default());
+        let task = tokio::spawn({
+            let (engine, progress) = (bucket.engine.clone(), progress.clone());
+            async move { hash(&engine, "a", &[Algorithm::Md5], &progress).await }
+        });
+        while progress.read_bytes.load(Ordering::Relaxed) == 0 && !task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        rustix::fs::setxattr(bucket.path("a"), "user.other", b"1", rustix::fs::XattrFlags::empty())
+            .expect("attributes");
+        let facts = task.await.expect("no panic").expect("hashed").facts;
+        assert_eq!(facts.digests, [expected(Algorithm::Md5, &before)]);
+    });
+}
