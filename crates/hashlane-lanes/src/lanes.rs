@@ -231,14 +231,12 @@ impl Lanes {
         if self.busy() == 1 && !self.message(slot).ended {
             let until_block = self.message(slot).filled.wrapping_neg() % BLOCK_BYTES;
             taken = self.copy_in(slot, &bytes[..bytes.len().min(until_block)]);
-            if taken == until_block {
-                self.catch_up(slot);
-                let (blocks, _) = bytes[taken..].as_chunks::<BLOCK_BYTES>();
-                let blocks = blocks.as_flattened();
-                self.run_alone(slot, blocks);
-                self.messages[slot.index()].message_bytes += blocks.len() as u64;
-                taken += blocks.len();
-            }
+            self.catch_up(slot);
+            let (blocks, _) = bytes[taken..].as_chunks::<BLOCK_BYTES>();
+            let blocks = blocks.as_flattened();
+            self.run_alone(slot, blocks);
+            self.messages[slot.index()].message_bytes += blocks.len() as u64;
+            taken += blocks.len();
         }
         taken + self.copy_in(slot, &bytes[taken..])
     }
