@@ -12,6 +12,10 @@ use crate::error::EngineError;
 /// half of the slots wait for input, and many enough that a few big objects never occupy all.
 const SLOTS_MAX: usize = 32;
 
+/// One slot in so many is kept for objects that somebody waits for: few enough that jobs do not miss them, and each still
+/// gets through some hundred small objects in a second.
+const SLOTS_PER_AWAITED: usize = 8;
+
 /// A chunk when there is memory enough. Measured: reads of 32 to 64 KiB are as good as larger ones, and 32 chunks of
 /// 32 KiB still fit a second-level cache of 1 to 2 MiB, while 256 KiB each halve the speed.
 const CHUNK_BYTES_MAX: usize = 32 * 1024;
@@ -37,6 +41,8 @@ pub(crate) struct Budget {
     pub(crate) chunk_bytes: usize,
     /// What is received of a remote object at once, at most.
     pub(crate) piece_bytes: usize,
+    /// How many of all slots are kept for objects that somebody waits for.
+    pub(crate) awaited_slots: usize,
 }
 
 impl Budget {
@@ -66,7 +72,12 @@ impl Budget {
         }
         // With one slot of the smallest chunk the half that is left may hold less than three of the smallest pieces.
         let piece_bytes = piece_bytes.clamp(1024, PIECE_BYTES_MAX);
-        Ok(Budget { threads, slots, chunk_bytes, piece_bytes })
+        let awaited_slots = match threads * slots {
+            // Jobs need one, so that the two share it.
+            1 => 0,
+            all => (all / SLOTS_PER_AWAITED).max(1),
+        };
+        Ok(Budget { threads, slots, chunk_bytes, piece_bytes, awaited_slots })
     }
 }
 
@@ -95,6 +106,7 @@ mod tests {
                 let all = (threads * (chunks + pieces)) as u64;
                 assert!(all <= memory_kib * 1024, "{all} bytes of {memory_kib} KiB: {budget:?}");
                 assert!(budget.slots >= 1);
+                assert!(budget.awaited_slots < threads * budget.slots, "jobs have a slot: {budget:?}");
             }
         }
     }
@@ -104,6 +116,7 @@ mod tests {
         let budget = Budget::deal(48 << 20, 2).expect("enough");
         assert_eq!((budget.slots, budget.chunk_bytes), (SLOTS_MAX, CHUNK_BYTES_MAX));
         assert!(budget.piece_bytes >= 128 * 1024, "{budget:?}");
+        assert_eq!(budget.awaited_slots, 8);
     }
 
     #[test]

@@ -44,6 +44,15 @@ struct Inner {
     object_bytes_max: Option<u64>,
 }
 
+/// On which terms an object is hashed.
+#[derive(Clone, Copy)]
+struct Terms {
+    /// Somebody waits for it.
+    awaited: bool,
+    /// An object of this length or more is refused.
+    object_bytes_max: Option<u64>,
+}
+
 /// Bounds of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -104,12 +113,27 @@ impl Engine {
     /// [`FailureCode::Unreadable`] (may be retried) when reading failed or the object changed meanwhile,
     /// [`FailureCode::Internal`] for a panic, a stopped engine, or no algorithm.
     pub async fn hash(&self, request: HashRequest) -> Result<Hashed, JobError> {
+        let terms = Terms { awaited: false, object_bytes_max: self.inner.object_bytes_max };
+        self.hash_on(terms, request).await
+    }
+
+    /// Hashes one object that somebody waits for: in a slot that jobs never take, and before them. An object of
+    /// `object_bytes_max` bytes or more is refused; the engine's own bound is for jobs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::hash`].
+    pub async fn hash_awaited(&self, request: HashRequest, object_bytes_max: Option<u64>) -> Result<Hashed, JobError> {
+        self.hash_on(Terms { awaited: true, object_bytes_max }, request).await
+    }
+
+    async fn hash_on(&self, terms: Terms, request: HashRequest) -> Result<Hashed, JobError> {
         if request.algorithms.is_empty() {
             return Err(JobError::permanent(FailureCode::Internal, "no algorithm was asked for"));
         }
         match self.storage(&request.object.bucket)? {
-            Storage::Folder(folder) => self.hash_file(folder, &request).await,
-            Storage::Objects(objects) => self.hash_object(objects, &request).await,
+            Storage::Folder(folder) => self.hash_file(folder, terms, &request).await,
+            Storage::Objects(objects) => self.hash_object(objects, terms, &request).await,
         }
     }
 
@@ -136,6 +160,12 @@ impl Engine {
     /// How many objects can be hashed at once: claim no more than this. More calls of [`Engine::hash`] wait in a queue.
     pub fn slots(&self) -> usize {
         self.inner.pool.slots()
+    }
+
+    /// How many objects can be hashed at once by [`Engine::hash_awaited`], beside those of [`Engine::slots`]. More calls
+    /// wait in a queue. Zero when the memory holds one slot only, which all then share.
+    pub fn awaited_slots(&self) -> usize {
+        self.inner.pool.awaited_slots()
     }
 
     /// The buckets.
@@ -191,16 +221,16 @@ impl Engine {
         self.inner.buckets.storage(bucket).ok_or_else(missing)
     }
 
-    async fn hash_file(&self, folder: &Arc<Folder>, request: &HashRequest) -> Result<Hashed, JobError> {
+    async fn hash_file(&self, folder: &Arc<Folder>, terms: Terms, request: &HashRequest) -> Result<Hashed, JobError> {
         let algorithms = without_repeats(&request.algorithms);
         for _ in 0..FRESH_ATTEMPTS {
             let message = Message {
                 algorithms: algorithms.clone(),
                 input: Input::File { folder: folder.clone(), key: request.object.key.clone() },
-                bytes_max: self.inner.object_bytes_max,
+                bytes_max: terms.object_bytes_max,
                 progress: request.progress.clone(),
             };
-            let seat = self.inner.pool.seat().await?;
+            let seat = self.inner.pool.seat(terms.awaited).await?;
             let read = match self.inner.pool.submit(message, seat)?.read().await {
                 Ok(read) => read,
                 Err(Unread::Failed(error)) => return Err(error),
@@ -222,12 +252,12 @@ impl Engine {
         Err(JobError::temporary(FailureCode::Unreadable, "the object is being written all the time"))
     }
 
-    async fn hash_object(&self, objects: &Objects, request: &HashRequest) -> Result<Hashed, JobError> {
+    async fn hash_object(&self, objects: &Objects, terms: Terms, request: &HashRequest) -> Result<Hashed, JobError> {
         let key = &request.object.key;
         // Before anything is asked of the storage: see the head of pool.rs.
-        let seat = self.inner.pool.seat().await?;
+        let seat = self.inner.pool.seat(terms.awaited).await?;
         let version = objects.stat(key).await?;
-        check_size(version.size_bytes, self.inner.object_bytes_max)?;
+        check_size(version.size_bytes, terms.object_bytes_max)?;
         request.progress.begin(version.size_bytes);
 
         let mut algorithms = without_repeats(&request.algorithms);

@@ -15,6 +15,21 @@
 //!   park makes the park return at once.
 //!
 //! Waiting callers queue for a seat in the order in which they came.
+//!
+//! # Why jobs do not hold up a client that waits
+//!
+//! A synchronous hash has seconds, a job has all the time there is, and there may be any number of jobs, each of any size.
+//!
+//! - Some seats are kept for messages that are awaited; a job never takes one, however many wait. The server admits no more
+//!   synchronous hashes at once than there are such seats, so that none of them queues for one behind anything, and
+//!   they never take the seat of a job either. Waiting jobs are rows in the store: they cost nothing here.
+//! - In a thread an awaited message stands beside at most as many jobs as there are slots left, and each turn is bounded:
+//!   one chunk of each slot. Where bytes are what is short (a slow disk), that share would be one in so many slots; so
+//!   while a thread has an awaited message, it reads its jobs in one turn of [`thread::TURNS_PER_JOB_TURN`] only. Where
+//!   hashing is what is short, lanes run side by side, and those left over from one step go first in the next.
+//! - Jobs go on all the same: in each of those turns, and whenever the awaited messages have nothing to read.
+//!
+//! What is left is the speed of the storage itself. An object that it cannot give within the limit is answered with 504.
 
 mod inbox;
 #[cfg(test)]
@@ -91,7 +106,10 @@ pub(crate) struct Pool {
 /// What all threads and seats share.
 #[derive(Debug)]
 struct Crew {
+    /// For jobs.
     seats: Arc<Semaphore>,
+    /// For messages that somebody waits for. Together with the others as many as there are slots.
+    awaited_seats: Arc<Semaphore>,
     /// The seats taken of each thread.
     taken: Mutex<Vec<usize>>,
     stopping: AtomicBool,
@@ -109,6 +127,7 @@ struct Desk {
 pub(crate) struct Seat {
     crew: Arc<Crew>,
     desk: usize,
+    awaited: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -133,7 +152,8 @@ impl Pool {
     /// Starts the threads.
     pub(crate) fn start(budget: Budget, platform: Platform) -> io::Result<Pool> {
         let crew = Arc::new(Crew {
-            seats: Arc::new(Semaphore::new(budget.threads * budget.slots)),
+            seats: Arc::new(Semaphore::new(budget.threads * budget.slots - budget.awaited_slots)),
+            awaited_seats: Arc::new(Semaphore::new(budget.awaited_slots)),
             taken: Mutex::new(vec![0; budget.threads]),
             stopping: AtomicBool::new(false),
         });
@@ -151,9 +171,14 @@ impl Pool {
         Ok(pool)
     }
 
-    /// How many messages can be in at once.
+    /// How many messages of jobs can be in at once.
     pub(crate) fn slots(&self) -> usize {
-        self.budget.threads * self.budget.slots
+        self.budget.threads * self.budget.slots - self.budget.awaited_slots
+    }
+
+    /// How many messages that somebody waits for can be in at once, beside those of jobs.
+    pub(crate) fn awaited_slots(&self) -> usize {
+        self.budget.awaited_slots
     }
 
     /// What is received of a remote object at once, at most.
@@ -161,14 +186,18 @@ impl Pool {
         self.budget.piece_bytes
     }
 
-    /// A seat at the least busy thread; waits until there is one.
-    pub(crate) async fn seat(&self) -> Result<Seat, JobError> {
-        let permit = self.crew.seats.clone().acquire_owned().await.map_err(|_| stopping())?;
+    /// A seat at the least busy thread, for a job or for a message that somebody waits for; waits until there is one.
+    pub(crate) async fn seat(&self, awaited: bool) -> Result<Seat, JobError> {
+        let seats = match awaited && self.budget.awaited_slots > 0 {
+            true => &self.crew.awaited_seats,
+            false => &self.crew.seats,
+        };
+        let permit = seats.clone().acquire_owned().await.map_err(|_| stopping())?;
         let mut taken = self.crew.lock_taken();
         let desk = (0..taken.len()).min_by_key(|desk| taken[*desk]).unwrap_or(0);
         taken[desk] += 1;
         drop(taken);
-        Ok(Seat { crew: self.crew.clone(), desk, _permit: permit })
+        Ok(Seat { crew: self.crew.clone(), desk, awaited, _permit: permit })
     }
 
     /// Hands a message to the thread of its seat.
@@ -190,6 +219,7 @@ impl Pool {
     fn stop(&self) {
         self.crew.stopping.store(true, Ordering::Release);
         self.crew.seats.close();
+        self.crew.awaited_seats.close();
         self.desks.iter().for_each(|desk| desk.thread.unpark());
     }
 

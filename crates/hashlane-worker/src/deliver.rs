@@ -1,14 +1,13 @@
 //! The deliver step: one attempt at the callback of a finished job, and the decision what comes after it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hashlane_callback::{Message, Sent, Transports};
 use hashlane_engine::{Engine, ReadProgress};
-use hashlane_job::{CallbackTarget, Clock, Lease, Outcome, SystemClock, delivery_delay};
+use hashlane_job::{CallbackTarget, Clock, Lease, Outcome, SystemClock};
 use hashlane_wire::{TimeOffset, callback_body, request_id};
 
-use crate::chance::chance;
+use crate::delivery_schedule::DeliverySchedule;
 use crate::finished;
 use crate::receivers::receiver_name;
 use crate::stage::Stepper;
@@ -19,8 +18,7 @@ pub(crate) struct DeliverStep {
     pub(crate) transports: Transports,
     /// Knows the regions of the buckets.
     pub(crate) engine: Engine,
-    pub(crate) attempts_max: u32,
-    pub(crate) delays: Arc<[Duration]>,
+    pub(crate) schedule: Arc<DeliverySchedule>,
     pub(crate) time_offset: TimeOffset,
 }
 
@@ -80,13 +78,7 @@ impl DeliverStep {
         match sent {
             Sent::Delivered { said } => Outcome::Delivered { said },
             Sent::Never { said } => Outcome::DeliveryFailed { said },
-            Sent::Again { said, after } => {
-                match delivery_delay(&self.delays, self.attempts_max, lease.attempt, chance()) {
-                    // The receiver may ask for more time, not for less.
-                    Some(delay) => Outcome::DeliverAgain { delay: delay.max(after.unwrap_or_default()), said },
-                    None => Outcome::DeliveryFailed { said },
-                }
-            }
+            Sent::Again { said, after } => self.schedule.again(lease, said, after),
         }
     }
 }

@@ -3,18 +3,21 @@
 //! [`Receivers`] decides who goes first. This file decides when to claim. As long as nothing is turned away it claims as
 //! the hash stage does: at a wake-up, or when the next row is due. When rows are turned away, they are due again at the end
 //! of the store's line, so claiming goes on until the line is passed: a *sweep*, which ends at the first row that it meets
-//! for the second time. After a sweep comes a pause of three times its length, so that a backlog that cannot be sent costs
-//! the store at most a quarter of its time. The pause is cut short when a receiver that does answer runs out of callbacks,
-//! and to once the sweep's length by a wake-up, which may well be for somebody else.
+//! for the second time. After a sweep comes a pause of twice its length, so that a backlog that cannot be sent costs the
+//! store at most a third of its time. The pause is cut short when a receiver that does answer runs out of callbacks, and to
+//! the sweep's length by a wake-up, which may well be for somebody else.
 //!
-//! A callback of a healthy receiver that becomes due when a job ends thus waits for a pause and a sweep, twice the time in
-//! which the store can pass over the rows in front: with some thousand of them, well below a second.
+//! A callback of a healthy receiver thus waits for the end of a sweep, a pause and part of the next sweep: at most four
+//! times the time in which the store can pass over the rows in front. With some thousand of them that is about a second,
+//! and it lasts only until the first attempt at the hanging receiver has timed out: from then on its rows leave the line
+//! (`DeliverySchedule::no_room`).
 
 use std::collections::HashSet;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hashlane_job::{JobId, Stage};
+use hashlane_job::{JobId, Outcome, Stage};
 use hashlane_store::StoreError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -22,11 +25,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::complaint::Complaint;
+use crate::delivery_schedule::DeliverySchedule;
 use crate::due_jobs::{POLL_PAUSE, poll_pause};
+use crate::finished;
 use crate::keeper::{Held, Keeper};
 use crate::leases::Leases;
-use crate::receivers::{Ended, ReceiverSlot, Receivers, receiver_name};
-use crate::stage::{Acquirer, Work, give_back_all};
+use crate::receivers::{Ended, ReceiverSlot, Receivers, TurnedAway, receiver_name};
+use crate::stage::{Acquirer, Work, settle_all};
 
 /// Rows per claim: a commit's cost is spread over them, and what is turned away of them stays cheap.
 const CLAIM_MAX: usize = 200;
@@ -41,11 +46,12 @@ type Wake = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct DueDeliveries<L> {
     leases: L,
     keeper: Keeper<L>,
+    schedule: Arc<DeliverySchedule>,
     stop: CancellationToken,
     receivers: Receivers<Held>,
     tell_ended: UnboundedSender<Ended>,
     ended: UnboundedReceiver<Ended>,
-    /// The claim or the giving back that is under way, as a task of its own: it must go on while no slot is free.
+    /// The claim or the settling of what was turned away that is under way, as a task of its own: it must go on while no slot is free.
     at_store: Option<JoinHandle<AtStore>>,
     next_claim: NextClaim,
     sweep: Sweep,
@@ -56,7 +62,7 @@ pub(crate) struct DueDeliveries<L> {
 enum AtStore {
     Claimed { held: Vec<Held>, next_due: Option<Duration>, woken: Wake },
     Failed(StoreError),
-    GaveBack,
+    TurnedAway,
 }
 
 /// When to claim again.
@@ -80,11 +86,17 @@ struct Sweep {
 
 impl<L: Leases> DueDeliveries<L> {
     /// Claims from `leases` until `stop`.
-    pub(crate) fn new(leases: L, keeper: Keeper<L>, stop: CancellationToken) -> DueDeliveries<L> {
+    pub(crate) fn new(
+        leases: L,
+        keeper: Keeper<L>,
+        schedule: Arc<DeliverySchedule>,
+        stop: CancellationToken,
+    ) -> DueDeliveries<L> {
         let (tell_ended, ended) = unbounded_channel();
         DueDeliveries {
             leases,
             keeper,
+            schedule,
             stop,
             receivers: Receivers::new(),
             tell_ended,
@@ -125,9 +137,14 @@ impl<L: Leases> DueDeliveries<L> {
             let job = held.lease().token.job;
             met_again |= self.sweep.turned_away.contains(&job);
             let receiver = held.lease().job.target.as_ref().map_or_else(String::new, receiver_name);
-            if let Err(held) = self.receivers.offer(receiver, held) {
-                self.sweep.turned_away.insert(job);
-                turned_away.push(held);
+            if let Err(TurnedAway { item: held, receiver_is_dead }) = self.receivers.offer(receiver, held) {
+                let outcome = self.schedule.no_room(held.lease(), receiver_is_dead);
+                if outcome == Outcome::GivenBack {
+                    self.sweep.turned_away.insert(job);
+                } else {
+                    finished::count_callback(finished::kind(held.lease().job.target.as_ref()), "retried");
+                }
+                turned_away.push((held, outcome));
             }
         }
         let all_passed = met_again || !more_is_due || self.sweep.turned_away.len() >= SWEEP_ROWS_MAX;
@@ -139,13 +156,21 @@ impl<L: Leases> DueDeliveries<L> {
             self.sweep.turned_away.clear();
             let now = Instant::now();
             let length = (now - self.sweep.started).max(SWEEP_PAUSE_MIN);
-            NextClaim::Paused { wake_from: now + length, woken: None, until: now + 3 * length }
+            NextClaim::Paused { wake_from: now + length, woken: None, until: now + 2 * length }
         };
         if !turned_away.is_empty() {
+            let put_off = turned_away.iter().filter(|(_, outcome)| *outcome != Outcome::GivenBack).count();
+            if put_off > 0 {
+                tracing::warn!(
+                    callbacks = put_off,
+                    outcome = "retried",
+                    "put off because their receivers do not answer"
+                );
+            }
             let leases = self.leases.clone();
             self.at_store = Some(tokio::spawn(async move {
-                give_back_all(&leases, turned_away).await;
-                AtStore::GaveBack
+                settle_all(&leases, turned_away).await;
+                AtStore::TurnedAway
             }));
         }
     }
@@ -159,7 +184,7 @@ impl<L: Leases> DueDeliveries<L> {
                 self.next_claim = NextClaim::Paused { wake_from: until, woken: None, until };
             }
             // From now on, since what was given back is due and may have woken us itself.
-            AtStore::GaveBack => {
+            AtStore::TurnedAway => {
                 if let NextClaim::Paused { woken, .. } = &mut self.next_claim {
                     *woken = Some(Box::pin(self.leases.woken(Stage::Deliver)));
                 }
@@ -182,7 +207,7 @@ async fn visit(at_store: &mut Option<JoinHandle<AtStore>>) -> AtStore {
             let result = task.await;
             *at_store = None;
             // The task neither panics nor is it aborted; if it were, its leases would lapse and come again.
-            result.unwrap_or(AtStore::GaveBack)
+            result.unwrap_or(AtStore::TurnedAway)
         }
         None => std::future::pending().await,
     }

@@ -32,9 +32,12 @@ pub(crate) struct State {
     lost: HashSet<JobId>,
     /// Every stored outcome, in order.
     pub(crate) outcomes: Vec<(JobId, Outcome)>,
+    /// The last outcome of each job.
+    last: HashMap<JobId, Outcome>,
     /// The number of slots of each claim.
     pub(crate) claims: Vec<usize>,
-    pub(crate) renewals: usize,
+    /// The progress of the last renewal, by job.
+    pub(crate) progress: HashMap<JobId, u8>,
     /// How long each call takes.
     pub(crate) latency: Duration,
     /// No call is answered.
@@ -42,6 +45,13 @@ pub(crate) struct State {
     /// So many calls of settle fail.
     pub(crate) settles_to_fail: usize,
     secrets: u64,
+}
+
+impl State {
+    /// Whether the last that was said of the job is more than that it was given back.
+    pub(crate) fn is_settled(&self, job: JobId) -> bool {
+        self.last.get(&job).is_some_and(|outcome| *outcome != Outcome::GivenBack)
+    }
 }
 
 impl FakeLeases {
@@ -74,7 +84,7 @@ impl FakeLeases {
     }
 
     pub(crate) fn outcome_of(&self, job: JobId) -> Option<Outcome> {
-        self.state().outcomes.iter().rev().find(|(id, _)| *id == job).map(|(_, outcome)| outcome.clone())
+        self.state().last.get(&job).cloned()
     }
 
     async fn call(&self) {
@@ -112,7 +122,7 @@ impl Leases for FakeLeases {
     async fn renew(&self, renewals: Vec<Renewal>, _lease: Duration) -> Result<Vec<Renewed>, StoreError> {
         self.call().await;
         let mut state = self.state();
-        state.renewals += renewals.len();
+        state.progress.extend(renewals.iter().map(|renewal| (renewal.token.job, renewal.progress)));
         let answer = |renewal: &Renewal| {
             let kept = state.leased.contains_key(&renewal.token) && !state.lost.contains(&renewal.token.job);
             if kept { Renewed::Kept } else { Renewed::Lost }
@@ -137,6 +147,7 @@ impl Leases for FakeLeases {
         if outcome == Outcome::GivenBack {
             state.due.push_back(lease);
         }
+        state.last.insert(token.job, outcome.clone());
         state.outcomes.push((token.job, outcome));
         drop(state);
         self.woken.notify_waiters();

@@ -94,6 +94,11 @@ impl Held {
         self.hold.times().deadline
     }
 
+    /// Whether the lease is lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.hold.lost.is_cancelled() || self.deadline() <= Instant::now()
+    }
+
     /// Completes when the lease is lost.
     pub(crate) async fn lost(&self) {
         loop {

@@ -9,6 +9,7 @@
 mod chance;
 mod complaint;
 mod deliver;
+mod delivery_schedule;
 mod due_deliveries;
 mod due_jobs;
 #[cfg(test)]

@@ -10,8 +10,10 @@
 //!    back to the store at once, which puts it at the *end* of what is due. Turning away needs no slot, so claiming
 //!    passes over the callbacks of the dead receiver at the speed of the store, thousands in a fraction of a second, and
 //!    comes to those of the healthy one.
+//! 3. Once an attempt has hung, the receiver is known to be *dead*, and what is turned away does not come back at once but
+//!    by the schedule of deliveries.
 //!
-//! How often all of it is passed over is decided in `due_deliveries.rs`.
+//! How often all of it is passed over is decided in `due_deliveries.rs`, what turned away means in `delivery_schedule.rs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -56,22 +58,36 @@ pub(crate) struct Receivers<T> {
     hungry: bool,
 }
 
+/// There is no room for this item.
+#[derive(Debug)]
+pub(crate) struct TurnedAway<T> {
+    /// The item.
+    pub(crate) item: T,
+    /// Whether the last attempt at its receiver hung.
+    pub(crate) receiver_is_dead: bool,
+}
+
 #[derive(Debug)]
 struct Line<T> {
     waiting: VecDeque<T>,
     in_flight: usize,
-    proven: bool,
+    /// What its last attempt showed; `None` when there was none.
+    prompt: Option<bool>,
     /// Whether something was turned away since the last time that this line ran low.
     turned_away: bool,
 }
 
 impl<T> Line<T> {
+    fn proven(&self) -> bool {
+        self.prompt == Some(true)
+    }
+
     fn in_flight_max(&self) -> usize {
-        if self.proven { IN_FLIGHT_PROVEN_MAX } else { IN_FLIGHT_UNPROVEN_MAX }
+        if self.proven() { IN_FLIGHT_PROVEN_MAX } else { IN_FLIGHT_UNPROVEN_MAX }
     }
 
     fn waiting_max(&self) -> usize {
-        if self.proven { WAITING_PROVEN_MAX } else { WAITING_UNPROVEN_MAX }
+        if self.proven() { WAITING_PROVEN_MAX } else { WAITING_UNPROVEN_MAX }
     }
 }
 
@@ -82,11 +98,11 @@ impl<T> Receivers<T> {
     }
 
     /// Takes an item for a receiver, or turns it away.
-    pub(crate) fn offer(&mut self, receiver: String, item: T) -> Result<(), T> {
+    pub(crate) fn offer(&mut self, receiver: String, item: T) -> Result<(), TurnedAway<T>> {
         let line = self.lines.entry(receiver.clone()).or_insert_with(|| Line {
             waiting: VecDeque::new(),
             in_flight: 0,
-            proven: false,
+            prompt: None,
             turned_away: false,
         });
         if line.in_flight < line.in_flight_max() {
@@ -97,7 +113,7 @@ impl<T> Receivers<T> {
             self.waiting += 1;
         } else {
             line.turned_away = true;
-            return Err(item);
+            return Err(TurnedAway { item, receiver_is_dead: line.prompt == Some(false) });
         }
         Ok(())
     }
@@ -107,11 +123,12 @@ impl<T> Receivers<T> {
         self.ready.drain(..count.min(self.ready.len())).collect()
     }
 
-    /// An item that was taken has ended; `prompt` when the receiver took it or said no quickly.
-    pub(crate) fn ended(&mut self, receiver: &str, prompt: bool) {
+    /// An item that was taken has ended: `prompt` when the receiver took it or said no quickly, `None` when that is not
+    /// known.
+    pub(crate) fn ended(&mut self, receiver: &str, prompt: Option<bool>) {
         let Some(line) = self.lines.get_mut(receiver) else { return };
         line.in_flight = line.in_flight.saturating_sub(1);
-        line.proven = prompt;
+        line.prompt = prompt.or(line.prompt);
         while line.in_flight < line.in_flight_max() {
             let Some(item) = line.waiting.pop_front() else { break };
             self.waiting -= 1;
@@ -148,10 +165,10 @@ pub(crate) struct Ended {
     /// The receiver.
     pub(crate) receiver: String,
     /// See [`Receivers::ended`].
-    pub(crate) prompt: bool,
+    pub(crate) prompt: Option<bool>,
 }
 
-/// A place at a receiver. When it is dropped, the place is free, and the receiver counts as one that did not answer.
+/// A place at a receiver. When it is dropped, the place is free.
 #[derive(Debug)]
 pub(crate) struct ReceiverSlot {
     ended: Option<Ended>,
@@ -163,7 +180,7 @@ impl ReceiverSlot {
     /// The place that an item of [`Receivers::take`] has, from now on. The channel needs no bound: it holds at most one
     /// message for each place.
     pub(crate) fn new(receiver: String, tell: UnboundedSender<Ended>) -> ReceiverSlot {
-        ReceiverSlot { ended: Some(Ended { receiver, prompt: false }), taken: Instant::now(), tell }
+        ReceiverSlot { ended: Some(Ended { receiver, prompt: None }), taken: Instant::now(), tell }
     }
 
     /// The attempt has ended.
@@ -171,7 +188,7 @@ impl ReceiverSlot {
         let delivered = matches!(outcome, Outcome::Delivered { .. });
         let prompt = delivered || self.taken.elapsed() < PROMPT;
         if let Some(ended) = &mut self.ended {
-            ended.prompt = prompt;
+            ended.prompt = Some(prompt);
         }
     }
 }
@@ -199,9 +216,9 @@ mod tests {
         offer(&mut receivers, "a", 0..20);
         assert_eq!(receivers.take(100), [("a".to_owned(), 0)]);
         assert!(receivers.take(100).is_empty());
-        receivers.ended("a", true);
+        receivers.ended("a", Some(true));
         assert_eq!(receivers.take(100).len(), 4);
-        receivers.ended("a", true);
+        receivers.ended("a", Some(true));
         assert_eq!(receivers.take(100).len(), 1);
     }
 
@@ -210,13 +227,13 @@ mod tests {
         let mut receivers = Receivers::new();
         offer(&mut receivers, "a", 0..20);
         receivers.take(1);
-        receivers.ended("a", true);
+        receivers.ended("a", Some(true));
         assert_eq!(receivers.take(100).len(), 4);
         for _ in 0..3 {
-            receivers.ended("a", false);
+            receivers.ended("a", Some(false));
             assert!(receivers.take(100).is_empty());
         }
-        receivers.ended("a", false);
+        receivers.ended("a", Some(false));
         assert_eq!(receivers.take(100).len(), 1);
     }
 
@@ -226,7 +243,7 @@ mod tests {
         offer(&mut receivers, "a", 0..10);
         offer(&mut receivers, "b", 10..11);
         assert_eq!(receivers.take(100), [("a".to_owned(), 0), ("b".to_owned(), 10)]);
-        receivers.ended("a", true);
+        receivers.ended("a", Some(true));
         let order: Vec<u32> = receivers.take(100).into_iter().map(|(_, item)| item).collect();
         assert_eq!(order, [1, 2, 3, 4]);
     }
@@ -244,13 +261,32 @@ mod tests {
     }
 
     #[test]
+    fn who_is_turned_away_learns_whether_the_receiver_is_dead() {
+        let mut receivers = Receivers::new();
+        let turn_away =
+            |receivers: &mut Receivers<u32>| (0..1000).find_map(|item| receivers.offer("a".into(), item).err());
+        assert!(turn_away(&mut receivers).is_some_and(|turned_away| !turned_away.receiver_is_dead));
+        for dead in [true, false, true] {
+            receivers.take(100);
+            receivers.ended("a", Some(!dead));
+            let turned_away = turn_away(&mut receivers).expect("there is no room");
+            assert_eq!(turned_away.receiver_is_dead, dead);
+            // An attempt that showed nothing changes nothing.
+            receivers.take(100);
+            receivers.ended("a", None);
+            let turned_away = turn_away(&mut receivers).expect("there is no room");
+            assert_eq!(turned_away.receiver_is_dead, dead);
+        }
+    }
+
+    #[test]
     fn a_receiver_that_turned_away_and_runs_low_is_hungry_once() {
         let mut receivers = Receivers::new();
         offer(&mut receivers, "a", 0..1000);
         assert!(!receivers.take_hungry());
         let mut asked = 0;
         while !receivers.take(1).is_empty() {
-            receivers.ended("a", true);
+            receivers.ended("a", Some(true));
             asked += usize::from(receivers.take_hungry());
         }
         assert_eq!(asked, 1);
@@ -265,7 +301,7 @@ mod tests {
         let mut receivers = Receivers::new();
         offer(&mut receivers, "a", 0..1);
         receivers.take(1);
-        receivers.ended("a", true);
+        receivers.ended("a", Some(true));
         assert!(receivers.lines.is_empty());
     }
 

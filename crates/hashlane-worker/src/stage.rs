@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hashlane_engine::ReadProgress;
 use hashlane_job::{Lease, Outcome};
-use hashlane_store::Settled;
+use hashlane_store::{Settled, StoreErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -104,7 +104,7 @@ impl<L: Leases, A: Acquirer, S: Stepper> StageLoop<L, A, S> {
         }
 
         let rest = self.acquirer.rest().await;
-        give_back_all(&self.leases, rest).await;
+        settle_all(&self.leases, rest.into_iter().map(|held| (held, Outcome::GivenBack)).collect()).await;
         tasks.close();
         if timeout(self.grace, tasks.wait()).await.is_err() {
             give_back.cancel();
@@ -125,6 +125,10 @@ impl<L: Leases, S: Stepper> Step<L, S> {
     async fn run(self, work: Work, slot: Option<OwnedSemaphorePermit>) {
         let Work { held, slot: receiver_slot } = work;
         let lease = held.lease().clone();
+        // It may have waited since it was claimed.
+        if held.is_lost() {
+            return;
+        }
         let mut running = AbortOnDropHandle::new(tokio::spawn({
             let (stepper, lease, progress) = (self.stepper.clone(), lease.clone(), held.progress().clone());
             async move { stepper.step(&lease, &progress).await }
@@ -159,12 +163,12 @@ impl<L: Leases, S: Stepper> Step<L, S> {
     }
 }
 
-/// Gives leases back, all at once so that the store can join them into one commit.
-pub(crate) async fn give_back_all<L: Leases>(leases: &L, rest: Vec<Held>) {
+/// Settles leases that were not worked on, all at once so that the store can join them into one commit.
+pub(crate) async fn settle_all<L: Leases>(leases: &L, rest: Vec<(Held, Outcome)>) {
     let tasks = TaskTracker::new();
-    for held in rest {
+    for (held, outcome) in rest {
         let leases = leases.clone();
-        tasks.spawn(async move { settle(&leases, &held, &Outcome::GivenBack).await });
+        tasks.spawn(async move { settle(&leases, &held, &outcome).await });
     }
     tasks.close();
     tasks.wait().await;
@@ -184,7 +188,13 @@ async fn settle<L: Leases>(leases: &L, held: &Held, outcome: &Outcome) -> Option
     loop {
         match timeout_at(deadline, leases.settle(token, outcome.clone())).await {
             Ok(Ok(settled)) => return Some(settled),
-            Ok(Err(error)) => COMPLAINT.raise(&error),
+            Ok(Err(error)) => {
+                COMPLAINT.raise(&error);
+                // Asking again helps a store that is full or slow, not one that refuses this very outcome.
+                if !matches!(error.kind, StoreErrorKind::Busy | StoreErrorKind::Unavailable) {
+                    break;
+                }
+            }
             Err(_) => break,
         }
         if Instant::now() + pause >= deadline {
@@ -193,7 +203,7 @@ async fn settle<L: Leases>(leases: &L, held: &Held, outcome: &Outcome) -> Option
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
     }
-    tracing::warn!(job = %token.job, "the outcome could not be stored before the lease's end, the job will run again");
+    tracing::warn!(job = %token.job, "the outcome could not be stored, the job will be taken again");
     None
 }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::deliver::DeliverStep;
+use crate::delivery_schedule::DeliverySchedule;
 use crate::due_deliveries::DueDeliveries;
 use crate::due_jobs::DueJobs;
 use crate::finished;
@@ -48,16 +49,12 @@ impl Worker {
             grace: options.grace,
             stop: stop.clone(),
         };
+        let schedule =
+            Arc::new(DeliverySchedule { attempts_max: options.delivery_attempts_max, delays: options.delivery_delays });
         let deliver = StageLoop {
             leases: store.clone(),
-            acquirer: DueDeliveries::new(store.clone(), keeper.clone(), stop.clone()),
-            stepper: DeliverStep {
-                transports,
-                engine,
-                attempts_max: options.delivery_attempts_max,
-                delays: Arc::from(options.delivery_delays),
-                time_offset: options.time_offset,
-            },
+            acquirer: DueDeliveries::new(store.clone(), keeper.clone(), schedule.clone(), stop.clone()),
+            stepper: DeliverStep { transports, engine, schedule, time_offset: options.time_offset },
             slots: options.deliveries_max.max(1),
             grace: options.grace,
             stop: stop.clone(),

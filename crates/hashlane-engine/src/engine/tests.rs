@@ -187,7 +187,7 @@ fn engine(liar: Liar) -> Engine {
     };
     let objects = Objects::new(Operator::from_parts(OperationContext::default(), Arc::new(liar)));
     let buckets = Buckets::of(vec![config], vec![Storage::Objects(Arc::new(objects))]);
-    let budget = Budget { threads: 1, slots: 4, chunk_bytes: 4096, piece_bytes: 4096 };
+    let budget = Budget { threads: 1, slots: 4, chunk_bytes: 4096, piece_bytes: 4096, awaited_slots: 0 };
     let pool = Pool::start(budget, Platform::detect()).expect("threads");
     Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max: None }) }
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::ReadProgress;
 
 fn pool(threads: usize, slots: usize) -> Pool {
-    let budget = Budget { threads, slots, chunk_bytes: 4096, piece_bytes: 4096 };
+    let budget = Budget { threads, slots, chunk_bytes: 4096, piece_bytes: 4096, awaited_slots: 0 };
     Pool::start(budget, Platform::detect()).expect("threads")
 }
 
@@ -22,7 +22,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// Hands in a message that is to be fed.
 async fn open(pool: &Pool) -> (Feeder, Ticket) {
-    let seat = pool.seat().await.expect("a seat");
+    let seat = pool.seat(false).await.expect("a seat");
     let (feeder, input) = Feeder::new(pool.thread(&seat));
     (feeder, pool.submit(message(input), seat).expect("taken"))
 }
@@ -45,7 +45,7 @@ fn a_panic_fails_its_own_message_and_the_thread_goes_on() {
         let (feeder, ticket) = open(&pool).await;
         assert!(feeder.feed(Buffer::from("before ")).await);
 
-        let seat = pool.seat().await.expect("a seat");
+        let seat = pool.seat(false).await.expect("a seat");
         let panicking = pool.submit(message(Input::Panic), seat).expect("taken");
         match panicking.read().await {
             Err(Unread::Failed(error)) => assert_eq!((error.code, error.may_retry), (FailureCode::Internal, false)),
@@ -97,11 +97,11 @@ fn messages_go_to_the_least_busy_thread() {
         let pool = pool(3, 4);
         let mut seats = Vec::new();
         for _ in 0..6 {
-            seats.push(pool.seat().await.expect("a seat"));
+            seats.push(pool.seat(false).await.expect("a seat"));
         }
         assert_eq!(*pool.crew.lock_taken(), [2, 2, 2]);
         seats.retain(|seat| seat.desk != 1);
-        assert_eq!(pool.seat().await.expect("a seat").desk, 1);
+        assert_eq!(pool.seat(false).await.expect("a seat").desk, 1);
     });
 }
 
@@ -135,6 +135,6 @@ fn stopping_fails_what_is_in_and_what_comes() {
             Err(Unread::Failed(error)) => assert!(error.may_retry, "{error}"),
             other => panic!("{other:?}"),
         }
-        assert!(pool.seat().await.is_err());
+        assert!(pool.seat(false).await.is_err());
     });
 }

@@ -23,6 +23,9 @@ use crate::local::{OpenFile, Opened};
 /// this is also how long a turn can last: a millisecond.
 const TURN_BYTES_MAX: usize = 256 * 1024;
 
+/// While a message is in that somebody waits for, those of jobs are read in one turn of so many.
+pub(super) const TURNS_PER_JOB_TURN: u32 = 8;
+
 /// Hashed bytes are counted at the latest when they are so many, so that the counter moves while a big object is read.
 const UNREPORTED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
@@ -61,6 +64,8 @@ struct Hashing {
     unreported: [u64; Algorithm::ALL.len()],
     /// What the gauge was last told of this thread.
     reported_busy: usize,
+    /// Turns, to tell those in which jobs are read from the others.
+    turn: u32,
 }
 
 /// A message in a slot.
@@ -98,6 +103,7 @@ impl Hashing {
             wanting: Vec::with_capacity(lanes.slots()),
             unreported: [0; Algorithm::ALL.len()],
             reported_busy: 0,
+            turn: 0,
             budget,
             platform,
             lanes,
@@ -130,15 +136,30 @@ impl Hashing {
         any
     }
 
-    /// Reads for every message that has nothing left to hash, and for those that have little. Returns whether anything
-    /// came.
+    /// Reads for every message that has nothing left to hash, and for those that have little; awaited messages go first,
+    /// see the head of pool.rs. Returns whether anything came.
     fn read(&mut self) -> bool {
+        self.turn = self.turn.wrapping_add(1);
+        // With nothing awaited, or nothing that came for it, the turn is the jobs'. So no turn that could do something
+        // does nothing, after which the thread would park.
+        let awaited = self.occupants.iter().flatten().any(|occupant| occupant.seat.awaited) && self.read_those(true);
+        if awaited && !self.turn.is_multiple_of(TURNS_PER_JOB_TURN) {
+            return true;
+        }
+        self.read_those(false) || awaited
+    }
+
+    /// Reads for the awaited messages, or for the others.
+    fn read_those(&mut self, awaited: bool) -> bool {
         // Topping up at a quarter left makes for longer steps, and moves no more than that quarter.
         self.wanting.clear();
         self.wanting.extend(self.lanes.spacious(self.budget.chunk_bytes / 4 * 3));
         let mut any = false;
         for number in 0..self.wanting.len() {
-            any |= self.read_slot(self.wanting[number]);
+            let slot = self.wanting[number];
+            if self.occupants[slot.index()].as_ref().is_some_and(|occupant| occupant.seat.awaited == awaited) {
+                any |= self.read_slot(slot);
+            }
         }
         any
     }

@@ -22,7 +22,7 @@ fn check(name: &str, change: impl Fn(&Bucket)) {
         let bucket = Bucket::folder();
         let before = content(SIZE_BYTES);
         let mut changed = 0;
-        // Once is enough; the machine may be slow to change it.
+        // Twice is enough; a busy machine may be too slow to change it in time.
         for _ in 0..20 {
             bucket.write("a", &before);
             let progress = Arc::new(ReadProgress::default());
@@ -52,7 +52,7 @@ fn check(name: &str, change: impl Fn(&Bucket)) {
 }
 
 #[test]
-fn a_file_that_is_appended_to() {
+fn appending_to_a_file_while_it_is_read_is_noticed() {
     check("appended", |bucket| {
         File::options()
             .append(true)
@@ -63,14 +63,14 @@ fn a_file_that_is_appended_to() {
 }
 
 #[test]
-fn a_file_that_is_truncated() {
+fn truncating_a_file_while_it_is_read_is_noticed() {
     check("truncated", |bucket| {
         File::options().write(true).open(bucket.path("a")).and_then(|file| file.set_len(100)).expect("truncated");
     });
 }
 
 #[test]
-fn a_file_that_is_replaced() {
+fn replacing_a_file_while_it_is_read_is_noticed() {
     check("replaced", |bucket| {
         write_old(&bucket.outside("new"), b"new");
         fs::rename(bucket.outside("new"), bucket.path("a")).expect("replaced");
@@ -78,7 +78,7 @@ fn a_file_that_is_replaced() {
 }
 
 #[test]
-fn a_file_that_is_rewritten_in_place() {
+fn rewriting_a_file_in_place_while_it_is_read_is_noticed() {
     check("rewritten", |bucket| {
         let file = File::options().write(true).open(bucket.path("a")).expect("it exists");
         file.write_all_at(b"new", 0).expect("rewritten");
@@ -87,7 +87,7 @@ fn a_file_that_is_rewritten_in_place() {
 }
 
 #[test]
-fn a_file_that_is_deleted() {
+fn deleting_a_file_while_it_is_read_is_noticed() {
     check("deleted", |bucket| fs::remove_file(bucket.path("a")).expect("deleted"));
 }
 
