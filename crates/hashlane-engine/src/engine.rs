@@ -24,6 +24,7 @@ use crate::local::Folder;
 use crate::objects::{self, Objects};
 use crate::pool::{self, Feeder, Input, Message, Pool, Read, Unread, check_size};
 use crate::schemes::Storage;
+use crate::storage::Attributes;
 
 /// How often a file is opened again that was modified this very moment. A kernel's tick is over after 10 ms; a file system
 /// that keeps whole seconds needs up to one.
@@ -150,6 +151,9 @@ impl Engine {
                 let written = spawn_blocking(move || file.write_header(&digest)).await;
                 written.unwrap_or_else(|_| Err(JobError::permanent(FailureCode::Internal, "storing the digest failed")))
             }
+            (Hold::Object { generation: Some(generation) }, Storage::Objects(objects)) => {
+                objects.add_metadata(&object.key, *generation, &digest).await
+            }
             _ => Err(JobError::permanent(
                 FailureCode::HeaderDenied,
                 "the digest could not be stored: the storage of the bucket cannot change the metadata of an object",
@@ -190,21 +194,16 @@ impl Engine {
         probed.map_err(|error| of_bucket(bucket, &error))
     }
 
-    /// Stores a small object (the demo, tests; the storage calls build on it later).
+    /// Stores a small object for whoever runs the server: the demo, tests. Clients come through [`Engine::begin_upload`].
     ///
     /// # Errors
     ///
     /// When the key cannot name an object of this bucket, or writing fails; the message names the bucket.
     pub async fn put(&self, object: &ObjectRef, body: Bytes) -> Result<(), EngineError> {
-        let stored = match self.inner.buckets.storage(&object.bucket) {
-            None => Err(EngineError::new("it is not configured")),
-            Some(Storage::Objects(objects)) => objects.put(&object.key, body).await,
-            Some(Storage::Folder(folder)) => {
-                let (folder, key) = (folder.clone(), object.key.clone());
-                blocking(move || folder.put(&key, &body).map(drop)).await
-            }
-        };
-        stored.map_err(|error| of_bucket(&object.bucket, &error))
+        match self.put_object(object, body, Attributes::default()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(of_bucket(&object.bucket, &EngineError::new(error.message))),
+        }
     }
 
     /// Stops the threads and waits for them. Objects that are being hashed, by any clone, fail for now.
@@ -214,6 +213,11 @@ impl Engine {
         if spawn_blocking(move || inner.pool.join()).await.is_err() {
             tracing::error!("stopping the hashing threads failed");
         }
+    }
+
+    /// The storage of a bucket, for the storage calls.
+    pub(crate) fn open_storage(&self, bucket: &BucketName) -> Option<&Storage> {
+        self.inner.buckets.storage(bucket)
     }
 
     fn storage(&self, bucket: &BucketName) -> Result<&Storage, JobError> {
@@ -292,7 +296,7 @@ impl Engine {
         };
         let digests = in_order(&request.algorithms, &read)?;
         let facts = FileFacts { digests, size_bytes: read.message_bytes, etag, modified: version.modified };
-        Ok(Hashed { facts, hold: Hold::Object })
+        Ok(Hashed { facts, hold: Hold::Object { generation: version.generation } })
     }
 }
 

@@ -34,6 +34,6 @@ pub struct Hashed {
 pub(crate) enum Hold {
     /// The file itself.
     File(Arc<OpenFile>),
-    /// An object of a storage that cannot change metadata, so that nothing needs to be held.
-    Object,
+    /// An object of another scheme, by its number where we keep its metadata; without it nothing can be changed.
+    Object { generation: Option<u64> },
 }

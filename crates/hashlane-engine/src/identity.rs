@@ -1,8 +1,8 @@
 //! The identity of one version of a local file: what must not change between the first and the last byte.
 //!
 //! It promises that two readings of the same path with equal identities saw the same file, and the same content as far as
-//! the file system can tell. The change time (ctime) is left out on purpose: our own writes of extended attributes move it
-//! and leave the content alone. What the modified time cannot tell is left out too: a writer that sets it back, stores
+//! the file system can tell. The change time (ctime) is not part of it, since our own writes of extended attributes move it
+//! and leave object and ETag alone; `local/change_time.rs` watches it apart. What none of these times can tell: stores
 //! through a shared memory map to pages that were dirty before, and a single write call that was under way for longer than
 //! a tick of the clock when the file was opened, since the kernel stamps a write at its beginning.
 
@@ -44,23 +44,23 @@ impl Identity {
         let nanos = u64::try_from(self.modified_nanos).unwrap_or(0);
         Timestamp::from_unix_seconds(self.modified_seconds).plus(Duration::from_nanos(nanos))
     }
+}
 
-    /// Whether the file is so fresh that a later write could leave the same modified time, so that it would go unseen.
-    ///
-    /// File systems stamp files with the kernel's coarse clock, which stands still for 1 to 10 ms, or keep whole seconds
-    /// only. A write that comes after this identity was read is stamped no earlier than `coarse`, when that is what the
-    /// coarse clock showed *before* the identity was read. So an older stamp proves that any later write will differ, and
-    /// so does one that lies further in the future than a stamp of now can, since nobody's clock gave it.
-    pub(crate) fn is_fresh(&self, coarse: (i64, i64)) -> bool {
-        /// The longest tick of a Linux kernel is 10 ms; fine-grained stamps may run ahead of the coarse clock by one.
-        const TICK_NANOS: i64 = 10_000_000;
-        if self.modified_nanos == 0 && self.modified_seconds == coarse.0 {
-            return true;
-        }
-        let seconds = self.modified_seconds.saturating_sub(coarse.0);
-        let ahead = seconds.saturating_mul(1_000_000_000).saturating_add(self.modified_nanos - coarse.1);
-        (0..=TICK_NANOS).contains(&ahead)
+/// Whether a stamp of a file is so fresh that a later write could leave the same one, so that it would go unseen.
+///
+/// File systems stamp files with the kernel's coarse clock, which stands still for 1 to 10 ms, or keep whole seconds only.
+/// A write that comes after this stamp was read is stamped no earlier than `coarse`, when that is what the coarse clock
+/// showed *before* the stamp was read. So an older stamp proves that any later write will differ, and so does one that
+/// lies further in the future than a stamp of now can, since nobody's clock gave it. Both are seconds and nanoseconds.
+pub(crate) fn is_fresh(stamp: (i64, i64), coarse: (i64, i64)) -> bool {
+    /// The longest tick of a Linux kernel is 10 ms; fine-grained stamps may run ahead of the coarse clock by one.
+    const TICK_NANOS: i64 = 10_000_000;
+    if stamp.1 == 0 && stamp.0 == coarse.0 {
+        return true;
     }
+    let seconds = stamp.0.saturating_sub(coarse.0);
+    let ahead = seconds.saturating_mul(1_000_000_000).saturating_add(stamp.1 - coarse.1);
+    (0..=TICK_NANOS).contains(&ahead)
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
             ((100, 0), (100, 900_000_000), true),
             ((99, 0), (100, 900_000_000), false),
         ] {
-            assert_eq!(modified(stamp.0, stamp.1).is_fresh(coarse), fresh, "{stamp:?} at {coarse:?}");
+            assert_eq!(is_fresh(stamp, coarse), fresh, "{stamp:?} at {coarse:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Stored objects to digests.
 //!
-//! [`Engine`] reads objects of its buckets and hashes them in lanes, many at once. Local files are read by the hashing
+//! [`Engine`] reads objects of its buckets and hashes them in lanes, many at once; it also stores, lists and deletes them for
+//! the storage calls (`storage.rs`). Local files are read by the hashing
 //! threads themselves (`local.rs`), everything else comes through OpenDAL (`objects.rs`) and a bounded channel; the
 //! threads and why they cannot block each other are told in `pool.rs`; the storage schemes are one table in `schemes.rs`.
 //!
@@ -19,6 +20,7 @@ mod objects;
 mod pool;
 mod progress;
 mod schemes;
+mod storage;
 
 pub use bucket::BucketConfig;
 pub use engine::{Engine, EngineOptions};
@@ -26,3 +28,8 @@ pub use error::EngineError;
 pub use hashed::{HashRequest, Hashed};
 pub use progress::ReadProgress;
 pub use schemes::folder_url;
+pub use storage::{
+    Attributes, Ending, ListPage, ListRequest, ListUploadsRequest, ListedObject, ObjectHead, ObjectStream, OpenObject,
+    PART_NUMBER_MAX, PartChoice, PartsPage, PendingUpload, StorageError, StorageFault, Stored, StoredPart, Upload,
+    UploadsPage,
+};

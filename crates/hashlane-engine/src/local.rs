@@ -8,12 +8,19 @@
 //! Linux only: it stands on `openat2` (Linux 5.6) and refuses to start without. The alternative, walking components
 //! with `O_NOFOLLOW`, would refuse links that stay inside the bucket, and be a second path that nobody tests.
 
+mod attributes;
+mod change_time;
 mod failure;
 mod file;
 mod folder;
 mod header;
 mod key;
-mod upload;
+mod object;
+mod sink;
+mod walk;
 
 pub(crate) use file::{OpenFile, Opened};
 pub(crate) use folder::Folder;
+pub(crate) use key::object_path;
+pub(crate) use object::{LocalObject, blocking};
+pub(crate) use sink::Temporary;

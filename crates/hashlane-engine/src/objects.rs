@@ -4,26 +4,29 @@
 //! store told before, reads are bound to the version where the store can do that, and the version is looked at again at
 //! the end. It leaves out what layers do around the operator: retries and time limits.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+mod beside;
+mod calls;
+
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use futures_util::TryStreamExt;
-use hashlane_job::{Clock, FailureCode, JobError, SystemClock, Timestamp};
+use hashlane_job::{FailureCode, JobError, Timestamp};
 use opendal::options::ReaderOptions;
 use opendal::raw::normalize_path;
 use opendal::{Buffer, BufferStream, ErrorKind, Operator, Reader};
 
 use crate::error::EngineError;
+use crate::storage::UPLOADS;
+use beside::Beside;
+
+pub(crate) use calls::{ObjectWriter, RangeReader};
 
 /// A bucket behind OpenDAL.
 #[derive(Debug)]
 pub(crate) struct Objects {
     operator: Operator,
-    /// When objects were stored, for a service that does not tell (`memory`). Grows with the objects, as that service.
-    stored: Mutex<HashMap<String, Timestamp>>,
-    opened: Timestamp,
+    /// What the service (`memory`) does not keep itself.
+    beside: Beside,
 }
 
 /// What a store tells of one version of an object.
@@ -39,28 +42,40 @@ pub(crate) struct Version {
     pub(crate) modified: Timestamp,
     /// Whether the store told the modified time, so that it says something of the version.
     pub(crate) tells_modified: bool,
+    /// The number of the upload, where we keep what the store does not.
+    pub(crate) generation: Option<u64>,
 }
 
 impl Objects {
     /// The objects of an operator.
     pub(crate) fn new(operator: Operator) -> Objects {
-        Objects { operator, stored: Mutex::default(), opened: SystemClock.now() }
+        Objects { operator, beside: Beside::default() }
     }
 
     /// Looks at an object.
     pub(crate) async fn stat(&self, key: &str) -> Result<Version, JobError> {
         let key = path(key)?;
+        // With the gate, so that object and entry fit.
+        let _gate = self.beside.gate.read().await;
+        self.stat_path(key).await
+    }
+
+    /// Looks at what is under a path that was checked, while the caller holds the gate.
+    async fn stat_path(&self, key: &str) -> Result<Version, JobError> {
         let metadata = self.operator.stat(key).await.map_err(|error| failure(&error))?;
         if !metadata.is_file() {
             return Err(JobError::permanent(FailureCode::Denied, "the object is not a regular object"));
         }
         let told = metadata.last_modified().map(|time| Timestamp::from(SystemTime::from(time)));
+        let etag = metadata.etag().filter(|etag| !etag.is_empty()).map(str::to_owned);
+        let kept = self.beside.get(key);
         Ok(Version {
             size_bytes: metadata.content_length(),
-            etag: metadata.etag().filter(|etag| !etag.is_empty()).map(str::to_owned),
+            etag: etag.or_else(|| kept.as_ref().map(|kept| kept.etag.clone())),
             version: metadata.version().map(str::to_owned),
-            modified: told.unwrap_or_else(|| self.stored_at(key)),
+            modified: told.or_else(|| kept.as_ref().map(|kept| kept.modified)).unwrap_or(self.beside.opened()),
             tells_modified: told.is_some(),
+            generation: kept.map(|kept| kept.generation),
         })
     }
 
@@ -89,26 +104,9 @@ impl Objects {
         Ok(ObjectReader { reader, stream, size_bytes: version.size_bytes, left: version.size_bytes })
     }
 
-    /// Stores an object.
-    pub(crate) async fn put(&self, key: &str, body: Bytes) -> Result<(), EngineError> {
-        let key = path(key).map_err(|refused| EngineError::new(refused.message))?;
-        self.lock_stored().insert(key.to_owned(), SystemClock.now());
-        let written = self.operator.write(key, body).await;
-        written.map(drop).map_err(|error| EngineError::new(format!("the object cannot be written: {error}")))
-    }
-
     /// Whether the store answers.
     pub(crate) async fn probe(&self) -> Result<(), EngineError> {
         self.operator.check().await.map_err(|error| EngineError::new(format!("its storage does not answer: {error}")))
-    }
-
-    fn stored_at(&self, key: &str) -> Timestamp {
-        self.lock_stored().get(key).copied().unwrap_or(self.opened)
-    }
-
-    fn lock_stored(&self) -> std::sync::MutexGuard<'_, HashMap<String, Timestamp>> {
-        // Each change of the map is a single insert, so that a panic elsewhere cannot leave it half done.
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,8 +145,19 @@ impl ObjectReader {
     }
 }
 
+/// The path of a key for the storage calls.
+pub(crate) fn object_path(key: &str) -> Result<&str, JobError> {
+    path(key)
+}
+
 /// The path that a key is for OpenDAL, which tidies paths: a key that it would tidy would name the object of another.
 fn path(key: &str) -> Result<&str, JobError> {
+    if key.starts_with(UPLOADS) {
+        return Err(JobError::permanent(
+            FailureCode::Denied,
+            "the key begins with '.hashlane-uploads', which is reserved",
+        ));
+    }
     if normalize_path(key) == key && !key.ends_with('/') && !key.contains('\0') {
         Ok(key)
     } else {

@@ -27,7 +27,7 @@
 //!   one chunk of each slot. Where bytes are what is short (a slow disk), that share would be one in so many slots; so
 //!   while a thread has an awaited message, it reads its jobs in one turn of [`thread::TURNS_PER_JOB_TURN`] only. Where
 //!   hashing is what is short, lanes run side by side, and those left over from one step go first in the next.
-//! - Jobs go on all the same: in each of those turns, and whenever the awaited messages have nothing to read.
+//! - Jobs go on all the same: in each of those turns, and whenever the thread would have nothing else to do.
 //!
 //! What is left is the speed of the storage itself. An object that it cannot give within the limit is answered with 504.
 

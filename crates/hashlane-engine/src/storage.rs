@@ -21,6 +21,7 @@ pub use multipart::{
     ListUploadsRequest, PART_NUMBER_MAX, PartChoice, PartsPage, PendingUpload, StoredPart, UploadsPage,
 };
 pub use read::{ObjectStream, OpenObject};
+pub(crate) use upload::Target;
 pub use upload::{Ending, Stored, Upload};
 
 /// The folder of uploads on their way, in every bucket. No key can name it or anything in it, and no listing shows it.

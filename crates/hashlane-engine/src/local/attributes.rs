@@ -136,7 +136,10 @@ fn names(file: &File) -> Vec<String> {
     };
     // A file system without attributes has none.
     let list = &list[..length.unwrap_or(0)];
-    list.split(|byte| *byte == 0).filter_map(|name| String::from_utf8(name.to_vec()).ok()).filter(|name| !name.is_empty()).collect()
+    list.split(|byte| *byte == 0)
+        .filter_map(|name| String::from_utf8(name.to_vec()).ok())
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 fn failure(errno: Errno) -> StorageError {

@@ -5,6 +5,8 @@
 use hashlane_job::{FailureCode, JobError};
 use rustix::io::Errno;
 
+use crate::storage::{StorageError, StorageFault};
+
 /// What an error at opening a key's path says of the object.
 pub(crate) fn at_open(errno: Errno) -> JobError {
     let (code, message) = match errno {
@@ -58,6 +60,36 @@ pub(crate) fn at_header(errno: Errno) -> JobError {
         other => format!("writing the attribute failed: {}", reason(other)),
     };
     JobError::permanent(FailureCode::HeaderDenied, format!("the digest could not be stored: {message}"))
+}
+
+/// What an error at storing, deleting or listing says.
+pub(crate) fn at_write(errno: Errno) -> StorageError {
+    let (fault, message) = match errno {
+        Errno::NOTDIR => {
+            (StorageFault::Conflict, "a part of the key before a slash is an object, so it cannot be a folder")
+        }
+        Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST => {
+            (StorageFault::Conflict, "there are objects whose keys begin with this key and a slash, so it is a folder")
+        }
+        Errno::NAMETOOLONG => (StorageFault::InvalidKey, "the key is longer than the bucket's file system allows"),
+        Errno::INVAL | Errno::ILSEQ => {
+            (StorageFault::InvalidKey, "the key is not a name that the bucket's file system allows")
+        }
+        Errno::XDEV => {
+            (StorageFault::Denied, "the key leaves the bucket's folder, or its folder is on another file system")
+        }
+        Errno::LOOP => (StorageFault::Denied, "the key leads through links that go in a circle or to no folder"),
+        Errno::ACCESS | Errno::PERM => (StorageFault::Denied, "the server may not write to the bucket's folder"),
+        Errno::ROFS => (StorageFault::Denied, "the file system of the bucket is read-only"),
+        Errno::NOSPC | Errno::DQUOT => (StorageFault::Full, "the file system of the bucket is full"),
+        Errno::FBIG => (StorageFault::Full, "the object is larger than the bucket's file system allows"),
+        Errno::MFILE | Errno::NFILE => (StorageFault::Unavailable, "the server has too many files open"),
+        other => {
+            let message = format!("the storage of the bucket failed: {}", reason(other));
+            return StorageError::new(StorageFault::Unavailable, message);
+        }
+    };
+    StorageError::new(fault, message)
 }
 
 /// The text of the system, without the number that Rust adds.

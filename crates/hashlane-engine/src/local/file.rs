@@ -5,7 +5,7 @@
 //! sockets and devices are refused before they are read.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 
 use hashlane_job::{FailureCode, JobError};
@@ -13,9 +13,9 @@ use rustix::fs::{Advice, OFlags};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Folder, failure, key};
-use crate::etag;
-use crate::identity::Identity;
+use super::change_time::ChangeTime;
+use super::{Folder, failure, key, object};
+use crate::identity::{self, Identity};
 
 /// Files longer than this are announced to the kernel, which then reads ahead twice as far. Shorter ones are here after
 /// one read or two, and the announcement costs as much as a read.
@@ -28,6 +28,7 @@ const READAHEAD_BYTES: u64 = 1024 * 1024;
 pub(crate) struct OpenFile {
     file: File,
     identity: Identity,
+    change_time: ChangeTime,
     read_bytes: u64,
     ended: bool,
     folder: Arc<Folder>,
@@ -57,12 +58,13 @@ impl OpenFile {
         if !metadata.is_file() {
             return Err(JobError::permanent(FailureCode::Denied, failure::NOT_A_REGULAR_FILE));
         }
-        let identity = Identity::of(&metadata);
-        if identity.is_fresh((coarse.tv_sec, coarse.tv_nsec)) {
+        let (identity, change_time) = (Identity::of(&metadata), ChangeTime::of(&metadata));
+        // The change time must tell later writes too, and it cannot be set back: it alone decides.
+        if identity::is_fresh(change_time.parts(), (coarse.tv_sec, coarse.tv_nsec)) {
             return Ok(Opened::TooFresh);
         }
         let (folder, key) = (folder.clone(), key.to_owned());
-        Ok(Opened::File(OpenFile { file, identity, read_bytes: 0, ended: false, folder, key }))
+        Ok(Opened::File(OpenFile { file, identity, change_time, read_bytes: 0, ended: false, folder, key }))
     }
 
     /// What identifies the version.
@@ -107,7 +109,7 @@ impl OpenFile {
     /// Looks at the file again: it must be the same version, and the key must still name it.
     pub(crate) fn verify(&self) -> Result<(), JobError> {
         let now = self.file.metadata().map_err(|error| failure::at_read(&error))?;
-        if Identity::of(&now) != self.identity {
+        if Identity::of(&now) != self.identity || !self.folder.own_moves().lead(self.change_time, &now) {
             return Err(failure::changed());
         }
         match self.folder.look(&self.key) {
@@ -125,11 +127,13 @@ impl OpenFile {
     /// The object's ETag: that of its upload when it came through us and was not changed since, else one made from the
     /// identity.
     pub(crate) fn etag(&self) -> String {
-        let mut stored = [0; etag::STORED_BYTES_MAX];
-        rustix::fs::fgetxattr(&self.file, etag::XATTR, &mut stored[..])
-            .ok()
-            .and_then(|length| etag::from_stored(&stored[..length], &self.identity))
-            .unwrap_or_else(|| etag::of_identity(&self.identity))
+        object::etag_of(&self.file, &self.identity)
+    }
+
+    /// Changes an attribute of the file, which moves its change time; [`OpenFile::verify`] knows of it.
+    pub(super) fn write_attribute(&self, write: impl FnOnce(&File) -> Result<(), Errno>) -> Result<(), Errno> {
+        let written = self.folder.own_moves().write(&self.file, || Ok::<(), io::Error>(write(&self.file)?));
+        written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
     /// The file itself, for its attributes.
@@ -149,6 +153,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::etag;
 
     struct Bucket {
         dir: tempfile::TempDir,
@@ -181,9 +186,13 @@ mod tests {
         }
 
         fn open(&self, key: &str) -> OpenFile {
-            match OpenFile::open(&self.folder, key) {
-                Ok(Opened::File(file)) => file,
-                other => panic!("{key}: {other:?}"),
+            // The file was made a moment ago; its change time is fresh for a tick of the kernel's clock.
+            loop {
+                match OpenFile::open(&self.folder, key) {
+                    Ok(Opened::File(file)) => return file,
+                    Ok(Opened::TooFresh) => std::thread::yield_now(),
+                    other => panic!("{key}: {other:?}"),
+                }
             }
         }
     }
@@ -277,27 +286,53 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_attributes_or_rights_is_not_a_change_of_the_object() {
+    fn a_rewrite_whose_modified_time_is_set_back_has_changed() {
+        let bucket = Bucket::new();
+        bucket.write("a", b"hello world");
+        let modified = fs::metadata(bucket.path("a")).and_then(|metadata| metadata.modified()).expect("a time");
+        let mut file = bucket.open("a");
+        assert_eq!(file.read(&mut [0; 4]), Ok(4));
+        File::options()
+            .write(true)
+            .open(bucket.path("a"))
+            .and_then(|mut file| file.write_all(b"HELLO"))
+            .expect("rewritten");
+        bucket.set_modified("a", modified);
+        assert_eq!(file.read(&mut [0; 100]), Ok(7));
+        assert_changed(file.verify());
+    }
+
+    #[test]
+    fn a_digest_that_we_store_beside_the_file_is_not_a_change_of_the_object() {
         let bucket = Bucket::new();
         bucket.write("a", b"hello world");
         let mut file = bucket.open("a");
-        rustix::fs::setxattr(bucket.path("a"), "user.other", b"1", rustix::fs::XattrFlags::empty())
-            .expect("attributes");
-        fs::set_permissions(bucket.path("a"), std::os::unix::fs::PermissionsExt::from_mode(0o640)).expect("rights");
+        let other = bucket.open("a");
+        for bytes in [b"hello", b"world"] {
+            other.write_header(&hashlane_lanes::Hasher::digest(hashlane_lanes::Algorithm::Md5, bytes)).expect("stored");
+        }
         assert_eq!(file.read(&mut [0; 100]), Ok(11));
         assert_eq!(file.verify(), Ok(()));
     }
 
     #[test]
-    fn a_file_of_this_very_moment_is_to_be_opened_again() {
+    fn a_foreign_change_between_two_of_ours_is_a_change_of_the_object() {
         let bucket = Bucket::new();
         bucket.write("a", b"hello world");
-        bucket.open("a");
+        let (file, digest) =
+            (bucket.open("a"), hashlane_lanes::Hasher::digest(hashlane_lanes::Algorithm::Md5, b"hello"));
+        bucket.open("a").write_header(&digest).expect("stored");
+        fs::set_permissions(bucket.path("a"), std::os::unix::fs::PermissionsExt::from_mode(0o640)).expect("rights");
+        bucket.open("a").write_header(&digest).expect("stored");
+        assert_changed(file.verify());
+    }
+
+    #[test]
+    fn a_file_of_this_very_moment_is_to_be_opened_again() {
+        let bucket = Bucket::new();
         // A busy machine may let the moment pass before the file is opened.
         let too_fresh = || {
-            let coarse = clock_gettime(ClockId::RealtimeCoarse);
-            let now = SystemTime::UNIX_EPOCH + Duration::new(coarse.tv_sec as u64, coarse.tv_nsec as u32);
-            bucket.set_modified("a", now + Duration::from_millis(9));
+            fs::write(bucket.path("a"), b"hello world").expect("written");
             matches!(OpenFile::open(&bucket.folder, "a"), Ok(Opened::TooFresh))
         };
         assert!((0..1000).any(|_| too_fresh()));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
+use super::change_time::OwnMoves;
 use crate::error::EngineError;
 
 /// How often a path is resolved anew when a rename ran into the resolving; each try takes microseconds.
@@ -20,6 +21,8 @@ pub(crate) struct Folder {
     dir: File,
     /// Where it was configured, for [`Folder::probe`] and for the operator.
     path: PathBuf,
+    /// What we did to the change times of its files.
+    own_moves: OwnMoves,
 }
 
 impl Folder {
@@ -39,9 +42,12 @@ impl Folder {
                 other => format!("its folder {shown} cannot be opened: {}", io::Error::from(other)),
             })
         })?;
-        let folder = Folder { dir: dir.into(), path: path.to_owned() };
+        let folder = Folder { dir: dir.into(), path: path.to_owned(), own_moves: OwnMoves::default() };
         match folder.beneath(".", OFlags::PATH | OFlags::DIRECTORY) {
-            Ok(_) => Ok(folder),
+            Ok(_) => {
+                folder.sweep();
+                Ok(folder)
+            }
             Err(Errno::NOSYS) => Err(EngineError::new(
                 "local folders need the system call openat2, which this kernel lacks; use Linux 5.6 or later",
             )),
@@ -53,6 +59,16 @@ impl Folder {
                 Err(EngineError::new(format!("its folder {shown} cannot be searched: {}", io::Error::from(other))))
             }
         }
+    }
+
+    /// What we did to the change times of its files.
+    pub(super) fn own_moves(&self) -> &OwnMoves {
+        &self.own_moves
+    }
+
+    /// The folder itself, held open.
+    pub(super) fn dir(&self) -> &File {
+        &self.dir
     }
 
     /// Opens a path beneath the folder. Links that stay beneath it are followed; what leads out of it is `EXDEV`.

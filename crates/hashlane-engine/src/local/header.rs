@@ -29,7 +29,7 @@ impl OpenFile {
         self.verify().inspect_err(|_| {
             let undone = match before {
                 Some(before) => set(self, &name, before),
-                None => fremovexattr(self.file(), &*name),
+                None => self.write_attribute(|file| fremovexattr(file, &*name)),
             };
             if let Err(errno) = undone {
                 tracing::warn!(attribute = name, %errno, "a digest of an object that changed could not be taken back");
@@ -39,5 +39,5 @@ impl OpenFile {
 }
 
 fn set(file: &OpenFile, name: &str, value: &[u8]) -> Result<(), Errno> {
-    fsetxattr(file.file(), name, value, XattrFlags::empty())
+    file.write_attribute(|file| fsetxattr(file, name, value, XattrFlags::empty()))
 }

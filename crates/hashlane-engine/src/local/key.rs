@@ -29,6 +29,11 @@ pub(crate) fn path(key: &str) -> Result<&str, JobError> {
     Ok(key)
 }
 
+/// The path that a key names for the storage calls, where a slash at the end marks a folder.
+pub(crate) fn object_path(key: &str) -> Result<&str, JobError> {
+    path(key.strip_suffix('/').unwrap_or(key)).map(|_| key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

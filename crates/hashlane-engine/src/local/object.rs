@@ -79,7 +79,8 @@ impl Folder {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(()),
             Err(errno) => return Err(failure::at_write(errno)),
         };
-        let kind = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let kind = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map(|stat| FileType::from_raw_mode(stat.st_mode));
         let deleted = match kind {
             Ok(FileType::RegularFile | FileType::Symlink) => rustix::fs::unlinkat(&parent, name, AtFlags::empty()),
             // A folder is no object.

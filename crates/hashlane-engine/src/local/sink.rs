@@ -17,8 +17,8 @@ use rustix::io::Errno;
 use super::attributes::{self, Kept};
 use super::{Folder, failure};
 use crate::identity::Identity;
-use crate::storage::{StorageError, StorageFault, UPLOADS};
 use crate::storage::Target;
+use crate::storage::{StorageError, StorageFault, UPLOADS};
 
 /// How often the folder of an object is made anew when deletions of its last neighbours remove it in between.
 const STORE_ATTEMPTS: usize = 100;

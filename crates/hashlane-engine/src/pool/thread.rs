@@ -36,6 +36,8 @@ pub(super) fn run(crew: &Crew, letters: &Receiver<Letter>, budget: &Budget, plat
         let mut worked = hashing.admit(letters);
         worked |= hashing.read();
         worked |= hashing.step();
+        // What was passed over for an awaited message is not passed over for nothing.
+        worked = worked || hashing.read_those(false);
         hashing.hand_out();
         if !worked {
             hashing.report();
@@ -140,13 +142,12 @@ impl Hashing {
     /// see the head of pool.rs. Returns whether anything came.
     fn read(&mut self) -> bool {
         self.turn = self.turn.wrapping_add(1);
-        // With nothing awaited, or nothing that came for it, the turn is the jobs'. So no turn that could do something
-        // does nothing, after which the thread would park.
-        let awaited = self.occupants.iter().flatten().any(|occupant| occupant.seat.awaited) && self.read_those(true);
-        if awaited && !self.turn.is_multiple_of(TURNS_PER_JOB_TURN) {
-            return true;
+        let has_awaited = self.occupants.iter().flatten().any(|occupant| occupant.seat.awaited);
+        let mut any = has_awaited && self.read_those(true);
+        if !has_awaited || self.turn.is_multiple_of(TURNS_PER_JOB_TURN) {
+            any |= self.read_those(false);
         }
-        self.read_those(false) || awaited
+        any
     }
 
     /// Reads for the awaited messages, or for the others.

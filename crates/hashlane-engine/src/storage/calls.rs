@@ -8,8 +8,8 @@ use hashlane_job::{BucketName, ObjectRef};
 use super::read::Source;
 use super::upload::Target;
 use super::{
-    Attributes, Ending, ListPage, ListRequest, ObjectHead, OpenObject, Pager, StorageError, StorageFault, Stored, UPLOADS,
-    Upload,
+    Attributes, Ending, ListPage, ListRequest, ObjectHead, OpenObject, Pager, StorageError, StorageFault, Stored,
+    UPLOADS, Upload,
 };
 use crate::engine::Engine;
 use crate::local::blocking;

@@ -137,7 +137,12 @@ mod tests {
 
     const KEYS: [&str; 8] = ["a", "a.txt", "a/1", "a/2", "a/b/3", "a0", "b/1", "c"];
 
-    fn page(prefix: &str, delimiter: &str, marker: &str, entries_max: usize) -> (Vec<String>, Vec<String>, Option<String>) {
+    fn page(
+        prefix: &str,
+        delimiter: &str,
+        marker: &str,
+        entries_max: usize,
+    ) -> (Vec<String>, Vec<String>, Option<String>) {
         let mut pager = Pager::new(ListRequest {
             prefix: prefix.into(),
             delimiter: delimiter.into(),
@@ -164,7 +169,9 @@ mod tests {
 
     #[test]
     fn pages_put_together_are_the_whole_listing() {
-        for (prefix, delimiter) in [("", ""), ("", "/"), ("a", "/"), ("a/", "/"), ("a/", ""), ("", "1"), ("", "a"), ("x", "")] {
+        for (prefix, delimiter) in
+            [("", ""), ("", "/"), ("a", "/"), ("a/", "/"), ("a/", ""), ("", "1"), ("", "a"), ("x", "")]
+        {
             let (keys, prefixes, none) = page(prefix, delimiter, "", 1000);
             assert_eq!(none, None);
             for entries_max in 1..5 {
@@ -187,7 +194,10 @@ mod tests {
     #[test]
     fn keys_with_the_delimiter_are_rolled_up_once() {
         let (keys, prefixes, _) = page("", "/", "", 1000);
-        assert_eq!((keys, prefixes), (vec!["a".into(), "a.txt".into(), "a0".into(), "c".into()], vec!["a/".into(), "b/".into()]));
+        assert_eq!(
+            (keys, prefixes),
+            (vec!["a".into(), "a.txt".into(), "a0".into(), "c".into()], vec!["a/".into(), "b/".into()])
+        );
         // A marker within a common prefix has passed it.
         for marker in ["a/", "a/1", "a/zzz"] {
             assert_eq!(page("", "/", marker, 1000).1, ["b/"], "{marker}");

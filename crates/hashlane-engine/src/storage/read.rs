@@ -45,7 +45,9 @@ impl OpenObject {
         let from = match self.source {
             _ if range.is_empty() => From::Nothing,
             Source::File(file) => From::File { file, next: range.start, end: range.end },
-            Source::Object { objects, path, version } => From::Object(objects.read_range(&path, &version, range).await?),
+            Source::Object { objects, path, version } => {
+                From::Object(Box::new(objects.read_range(&path, &version, range).await?))
+            }
         };
         Ok(ObjectStream { from })
     }
@@ -59,7 +61,7 @@ pub struct ObjectStream {
 enum From {
     Nothing,
     File { file: Arc<LocalObject>, next: u64, end: u64 },
-    Object(RangeReader),
+    Object(Box<RangeReader>),
 }
 
 impl ObjectStream {

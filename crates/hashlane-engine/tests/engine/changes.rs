@@ -92,22 +92,12 @@ fn deleting_a_file_while_it_is_read_is_noticed() {
 }
 
 #[test]
-fn a_change_of_attributes_alone_does_not_matter() {
-    run(async {
-        let bucket = Bucket::folder();
-        let before = content(SIZE_BYTES);
-        bucket.write("a", &before);
-        let progress = Arc::new(ReadProgress::default());
-        let task = tokio::spawn({
-            let (engine, progress) = (bucket.engine.clone(), progress.clone());
-            async move { hash(&engine, "a", &[Algorithm::Md5], &progress).await }
-        });
-        while progress.read_bytes.load(Ordering::Relaxed) == 0 && !task.is_finished() {
-            tokio::task::yield_now().await;
-        }
-        rustix::fs::setxattr(bucket.path("a"), "user.other", b"1", rustix::fs::XattrFlags::empty())
-            .expect("attributes");
-        let facts = task.await.expect("no panic").expect("hashed").facts;
-        assert_eq!(facts.digests, [expected(Algorithm::Md5, &before)]);
+fn rewriting_a_file_and_setting_its_modified_time_back_is_noticed() {
+    check("rewritten with its old time", |bucket| {
+        let modified = fs::metadata(bucket.path("a")).and_then(|metadata| metadata.modified()).expect("a time");
+        let file = File::options().write(true).open(bucket.path("a")).expect("it exists");
+        file.write_all_at(b"new", 0).expect("rewritten");
+        file.write_all_at(b"new", SIZE_BYTES as u64 - 3).expect("rewritten");
+        file.set_modified(modified).expect("set back");
     });
 }

@@ -73,27 +73,39 @@ fn a_file_that_is_not_what_was_hashed_gets_no_digest() {
 #[test]
 fn where_metadata_cannot_be_written_the_reason_is_told() {
     run(async {
-        let memory = Bucket::memory();
-        memory.put("a", b"hello").await;
-        let hashed = memory.hash("a", &[Algorithm::Md5]).await.expect("hashed");
-        let error =
-            memory.engine.add_to_header(&object("a"), &hashed, hashed.facts.digests[0]).await.expect_err("refused");
-        assert_eq!((error.code, error.may_retry), (FailureCode::HeaderDenied, false));
-        assert!(error.message.ends_with("cannot change the metadata of an object"), "{error}");
-
         // An immutable file refuses attributes, even root's; making one takes root and a file system that knows it.
         let bucket = Bucket::folder();
         bucket.write("a", b"hello");
-        let hashed = bucket.hash("a", &[Algorithm::Md5]).await.expect("hashed");
         let file = File::open(bucket.path("a")).expect("it exists");
         let flags = rustix::fs::ioctl_getflags(&file).unwrap_or(rustix::fs::IFlags::empty());
         if let Err(errno) = rustix::fs::ioctl_setflags(&file, flags | rustix::fs::IFlags::IMMUTABLE) {
             return eprintln!("not tested, for want of the right to make files immutable: no permission ({errno})");
         }
+        let hashed = bucket.hash("a", &[Algorithm::Md5]).await.expect("hashed");
         let result = bucket.engine.add_to_header(&object("a"), &hashed, hashed.facts.digests[0]).await;
         rustix::fs::ioctl_setflags(&file, flags).expect("mutable again");
         let error = result.expect_err("refused");
         assert_eq!((error.code, error.may_retry), (FailureCode::HeaderDenied, false), "{error}");
         assert!(error.message.ends_with("the server may not write to the object"), "{error}");
+    });
+}
+
+#[test]
+fn a_digest_is_stored_with_the_very_object_of_a_memory_bucket_that_was_hashed() {
+    run(async {
+        let memory = Bucket::memory();
+        memory.put("a", b"hello").await;
+        let hashed = memory.hash("a", &[Algorithm::Md5]).await.expect("hashed");
+        let digest = hashed.facts.digests[0];
+        memory.engine.add_to_header(&object("a"), &hashed, digest).await.expect("stored");
+        let head = memory.engine.head_object(&object("a")).await.expect("it exists");
+        assert_eq!(head.attributes.metadata.get("md5"), Some(&digest.to_string()));
+        assert_eq!((&head.etag, head.modified), (&hashed.facts.etag, hashed.facts.modified));
+
+        // The same content, stored again, is another upload.
+        memory.put("a", b"hello").await;
+        let error = memory.engine.add_to_header(&object("a"), &hashed, digest).await.expect_err("another object");
+        assert_eq!((error.code, error.may_retry), (FailureCode::Unreadable, true));
+        assert!(memory.engine.head_object(&object("a")).await.expect("it exists").attributes.metadata.is_empty());
     });
 }

@@ -10,7 +10,7 @@ use hashlane_lanes::Algorithm;
 use crate::bucket::{Bucket, content, expected_all, hash, run};
 
 /// A file that nobody lives to see hashed: at 1 GB/s this takes a quarter of an hour.
-const ENDLESS_BYTES: u64 = 1 << 40;
+pub(crate) const ENDLESS_BYTES: u64 = 1 << 40;
 
 fn options(hash_threads: usize, memory_bytes: u64) -> EngineOptions {
     EngineOptions { hash_threads, memory_bytes, object_bytes_max: None }
@@ -41,7 +41,7 @@ fn a_budget_of_one_mebibyte_hashes_any_number_of_objects_at_once() {
 }
 
 /// Starts to hash the endless object `count` times and waits until each is being read.
-async fn endless(bucket: &Bucket, count: usize) -> Vec<tokio::task::JoinHandle<()>> {
+pub(crate) async fn endless(bucket: &Bucket, count: usize) -> Vec<tokio::task::JoinHandle<()>> {
     let mut tasks = Vec::new();
     for _ in 0..count {
         let progress = Arc::new(ReadProgress::default());

@@ -1,5 +1,6 @@
 //! What the engine promises of stored objects, on real folders and through its public interface.
 
+mod awaited;
 mod bucket;
 mod changes;
 mod digests;
@@ -7,3 +8,4 @@ mod escapes;
 mod header;
 mod limits;
 mod startup;
+mod storage;
