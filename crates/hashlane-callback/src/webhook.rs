@@ -203,6 +203,8 @@ fn client_builder() -> Builder {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIME_MAX)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .http1_max_buf_size(HEAD_BYTES_MAX);
+        .http1_max_buf_size(HEAD_BYTES_MAX)
+        // The capitals that the documents show; some receivers compare names letter by letter.
+        .http1_title_case_headers(true);
     builder
 }

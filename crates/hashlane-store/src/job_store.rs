@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashlane_job::{BucketName, Job, JobId, LeaseToken, NewJob, Outcome, Queue, Service, Stage, Timestamp};
+use hashlane_job::{BucketName, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage, Timestamp};
 use tokio::sync::futures::OwnedNotified;
 
 use crate::sqlite::Sqlite;
 use crate::{
-    Cancelled, Claimed, Counts, JobPage, ListQuery, Renewal, Renewed, Settled, StoreError, StoreErrorKind,
+    Cancelled, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError, StoreErrorKind,
     StoreOptions, SubmitError,
 };
 
@@ -188,6 +188,33 @@ impl JobStore {
     pub async fn put_queue(&self, queue: Queue) -> Result<(), StoreError> {
         match &*self.backend {
             Backend::Sqlite(store) => store.put_queue(queue).await,
+        }
+    }
+
+    /// Makes a queue with a new id; what `settings` leaves out is as in a bucket's first queue. `None` when the bucket's service
+    /// is not open.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing was made.
+    pub async fn create_queue(&self, bucket: &BucketName, settings: QueueChange) -> Result<Option<Queue>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.create_queue(bucket, settings).await,
+        }
+    }
+
+    /// Changes a queue of a bucket and gives it as it is then; `None` when the bucket has no such queue, or its service is
+    /// closed. Pausing and reactivating wakes the workers.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing was changed.
+    pub async fn change_queue(
+        &self,
+        bucket: &BucketName,
+        id: QueueId,
+        change: QueueChange,
+    ) -> Result<Option<Queue>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.change_queue(bucket, id, change).await,
         }
     }
 

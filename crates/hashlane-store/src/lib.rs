@@ -14,6 +14,7 @@ mod error;
 mod job_store;
 mod list;
 mod options;
+mod queue_change;
 mod sqlite;
 
 pub use answer::{Cancelled, Claimed, Renewal, Renewed, Settled};
@@ -22,3 +23,4 @@ pub use error::{StoreError, StoreErrorKind, SubmitError};
 pub use job_store::JobStore;
 pub use list::{JobPage, ListQuery, ListState};
 pub use options::{QueueDefaults, StoreOptions};
+pub use queue_change::QueueChange;

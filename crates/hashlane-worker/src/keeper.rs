@@ -43,7 +43,7 @@ impl<L: Clone> Clone for Keeper<L> {
 struct Hold {
     stage: Stage,
     progress: Arc<ReadProgress>,
-    /// Percent shown before this attempt; what is shown never falls.
+    /// Percent that the job showed when it was claimed.
     percent_min: u8,
     lost: CancellationToken,
     times: Mutex<Times>,

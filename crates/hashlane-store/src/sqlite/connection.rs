@@ -1,6 +1,7 @@
 //! Connections to the database file, and the lock that keeps a second process out.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 const STATEMENTS_MAX: usize = 64;
 /// How long a connection waits for another's lock. Only the writer writes, so that this covers checkpoints and recovery.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// The mode of every file that is made here.
+const OWNER_ONLY: u32 = 0o600;
 
 /// The exclusive lock on a store; held until dropped, and by the operating system no longer than the process lives.
 #[derive(Debug)]
@@ -34,7 +38,8 @@ impl StoreLock {
             StoreError::unavailable(format!("cannot lock the store with {}: {error}", path.display()))
         };
         // The content is not used, so that nothing is truncated and nothing is written.
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(refuse)?;
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(&path).map_err(refuse)?;
         match file.try_lock() {
             Ok(()) => Ok(StoreLock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::new(
@@ -54,6 +59,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
             format!("SQLite {} can lose committed data, at least 3.51.3 is needed", rusqlite::version()),
         ));
     }
+    // Jobs hold callback addresses and user data: nobody else's business. SQLite gives its other files the same mode. What
+    // is wrong with the path is told by SQLite's own open.
+    let _ = OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(path, flags)?;
     // FULL: a commit is on the disk when it returns. Checkpoints are run by the writer after it has answered.

@@ -31,7 +31,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashlane_job::{BucketName, Clock, Job, JobId, LeaseToken, NewJob, Outcome, Queue, Service, Stage, Timestamp};
+use hashlane_job::{
+    BucketName, Clock, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage, Timestamp,
+};
 use tokio::sync::futures::OwnedNotified;
 
 use self::published::Published;
@@ -39,7 +41,8 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::batch::Batch;
 use crate::{
-    Cancelled, Claimed, Counts, JobPage, ListQuery, Renewal, Renewed, Settled, StoreError, StoreOptions, SubmitError,
+    Cancelled, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError, StoreOptions,
+    SubmitError,
 };
 
 /// A store in one SQLite file.
@@ -121,6 +124,23 @@ impl Sqlite {
 
     pub(crate) async fn put_queue(&self, queue: Queue) -> Result<(), StoreError> {
         self.writer.run(queues::PutQueue(queue)).await
+    }
+
+    pub(crate) async fn create_queue(
+        &self,
+        bucket: &BucketName,
+        settings: QueueChange,
+    ) -> Result<Option<Queue>, StoreError> {
+        self.writer.run(queues::CreateQueue { bucket: bucket.clone(), settings }).await
+    }
+
+    pub(crate) async fn change_queue(
+        &self,
+        bucket: &BucketName,
+        id: QueueId,
+        change: QueueChange,
+    ) -> Result<Option<Queue>, StoreError> {
+        self.writer.run(queues::ChangeQueue { bucket: bucket.clone(), id, change }).await
     }
 
     pub(crate) fn services(&self) -> Vec<Service> {

@@ -10,7 +10,7 @@ use super::directory::QueueEntry;
 use super::tally::QueueKey;
 use super::{Writer, address};
 use crate::batch::{Fault, Verb};
-use crate::{StoreError, StoreErrorKind};
+use crate::{QueueChange, StoreError, StoreErrorKind};
 
 /// How many jobs one step of closing a service cancels.
 const CANCELS_PER_STEP: i64 = 500;
@@ -39,6 +39,46 @@ impl Verb<Writer> for PutQueue {
     }
 }
 
+/// Makes a queue with the defaults but for what is said; `None` when the bucket's service is not open.
+pub(super) struct CreateQueue {
+    pub(super) bucket: BucketName,
+    pub(super) settings: QueueChange,
+}
+
+impl Verb<Writer> for CreateQueue {
+    type Answer = Option<Queue>;
+
+    fn apply(&self, writer: &mut Writer) -> Result<Option<Queue>, Fault> {
+        let open = writer.directory.bucket(&self.bucket).filter(|bucket| bucket.service_created.is_some());
+        let Some(number) = open.map(|bucket| bucket.number) else { return Ok(None) };
+        let now = writer.options.wall.now();
+        let queue = self.settings.clone().apply(new_queue(writer, &self.bucket, now), now);
+        store_new_queue(writer, number, queue.clone())?;
+        Ok(Some(queue))
+    }
+}
+
+/// Changes a queue of a bucket; gives it as it is then, `None` when the bucket has no such queue.
+pub(super) struct ChangeQueue {
+    pub(super) bucket: BucketName,
+    pub(super) id: QueueId,
+    pub(super) change: QueueChange,
+}
+
+impl Verb<Writer> for ChangeQueue {
+    type Answer = Option<Queue>;
+
+    fn apply(&self, writer: &mut Writer) -> Result<Option<Queue>, Fault> {
+        let entry =
+            writer.directory.queue_by_id(self.id).filter(|entry| entry.open && entry.queue.bucket == self.bucket);
+        let Some(QueueEntry { number, bucket, queue, .. }) = entry.cloned() else { return Ok(None) };
+        let queue = self.change.clone().apply(queue.clone(), writer.wall_now(queue.created));
+        store_queue(writer, QueueEntry { number, bucket, open: true, queue: queue.clone() })?;
+        writer.wake(Stage::Hash);
+        Ok(Some(queue))
+    }
+}
+
 /// Opens the service of a bucket and makes its first queue; gives what exists when it is open.
 pub(super) struct OpenService(pub(super) BucketName);
 
@@ -54,19 +94,8 @@ impl Verb<Writer> for OpenService {
         let number = known.unwrap_or_else(|| writer.directory.next_bucket_number());
         let now = writer.options.wall.now();
         store_service(writer, number, bucket, Some(now))?;
-        let queue = Queue {
-            id: QueueId::random(),
-            bucket: bucket.clone(),
-            name: Queue::FIRST_NAME.into(),
-            paused: false,
-            notify: Notify::default(),
-            jobs_waiting_max: writer.options.queue_defaults.jobs_waiting_max,
-            jobs_running_max: writer.options.queue_defaults.jobs_running_max,
-            created: now,
-            updated: now,
-        };
-        let entry = QueueEntry { number: writer.directory.next_queue_number(), bucket: number, open: true, queue };
-        store_queue(writer, entry)?;
+        let queue = new_queue(writer, bucket, now);
+        store_new_queue(writer, number, queue)?;
         Ok(Service { bucket: bucket.clone(), created: now })
     }
 }
@@ -131,6 +160,25 @@ fn store_service(
     drop(statement);
     Arc::make_mut(&mut writer.directory).put_bucket(number, bucket, created);
     Ok(())
+}
+
+fn new_queue(writer: &Writer, bucket: &BucketName, now: Timestamp) -> Queue {
+    Queue {
+        id: QueueId::random(),
+        bucket: bucket.clone(),
+        name: Queue::FIRST_NAME.into(),
+        paused: false,
+        notify: Notify::default(),
+        jobs_waiting_max: writer.options.queue_defaults.jobs_waiting_max,
+        jobs_running_max: writer.options.queue_defaults.jobs_running_max,
+        created: now,
+        updated: now,
+    }
+}
+
+fn store_new_queue(writer: &mut Writer, bucket: i64, queue: Queue) -> Result<(), Fault> {
+    let number = writer.directory.next_queue_number();
+    store_queue(writer, QueueEntry { number, bucket, open: true, queue })
 }
 
 fn store_queue(writer: &mut Writer, entry: QueueEntry) -> Result<(), Fault> {

@@ -125,6 +125,11 @@ impl Tally {
         ]
     }
 
+    /// How many jobs were cancelled since the last commit.
+    pub(super) fn cancelled_since_commit(&self) -> u64 {
+        self.undo.iter().filter(|(_, place, more)| *place == Place::Cancelled && *more).count() as u64
+    }
+
     /// The changes are durable.
     pub(super) fn commit(&mut self) {
         self.undo.clear();

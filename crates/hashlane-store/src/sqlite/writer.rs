@@ -203,6 +203,11 @@ impl Transactor for Writer {
         }
         self.connection.prepare_cached("commit")?.execute([])?;
         self.warned = None;
+        // Counted here, where each is seen once: a cancel may be repeated, and closing a service cancels many.
+        match self.tally.cancelled_since_commit() {
+            0 => {}
+            jobs => metrics::counter!("hashlane_jobs_finished_total", "state" => "Cancel").increment(jobs),
+        }
         self.tally.commit();
         self.committed = self.directory.clone();
         self.publish();

@@ -83,6 +83,8 @@ macro_rules! suite {
                 opening_a_service_makes_its_first_queue_once,
                 a_queue_is_read_as_it_was_put,
                 a_queue_needs_an_open_service,
+                a_new_queue_has_the_defaults_but_for_what_is_said,
+                a_change_of_a_queue_leaves_the_rest_as_it_is,
                 closing_a_service_cancels_what_waits_and_lets_finish_what_runs,
                 a_service_opened_again_has_a_new_queue_and_its_old_jobs,
             }

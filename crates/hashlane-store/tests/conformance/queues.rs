@@ -5,7 +5,7 @@ use std::time::Duration;
 use hashlane_job::{
     CallbackFormat, JobState, MqMode, MqTarget, Notify, NotifyAddress, Outcome, Queue, QueueId, Service, Stage,
 };
-use hashlane_store::{Settled, StoreErrorKind, SubmitError};
+use hashlane_store::{QueueChange, Settled, StoreErrorKind, SubmitError};
 
 use super::world::{BEGIN, World, again, bucket, bucket_named, hashed};
 
@@ -71,6 +71,48 @@ pub(crate) async fn a_queue_needs_an_open_service(world: World) {
     let stolen = Queue { bucket: other, ..queue };
     let refused = desk.store.put_queue(stolen).await.expect_err("the id belongs to another bucket");
     assert_eq!(refused.kind, StoreErrorKind::Refused);
+}
+
+pub(crate) async fn a_new_queue_has_the_defaults_but_for_what_is_said(world: World) {
+    let desk = world.open_ready().await;
+    let first = desk.queue().await;
+    let settings = QueueChange { name: Some("second".into()), jobs_running_max: Some(2), ..QueueChange::default() };
+    let made =
+        desk.store.create_queue(&bucket(), settings.clone()).await.expect("it is made").expect("the service is open");
+    assert_ne!(made.id, first.id);
+    assert_eq!(made, Queue { id: made.id, name: "second".into(), jobs_running_max: 2, ..first.clone() });
+    assert_eq!(desk.store.queues(&bucket()).await, Ok(vec![first, made]));
+    assert_eq!(desk.store.create_queue(&bucket_named("closed"), settings).await, Ok(None));
+}
+
+pub(crate) async fn a_change_of_a_queue_leaves_the_rest_as_it_is(world: World) {
+    let desk = world.open_ready().await;
+    let queue = desk.queue().await;
+    world.pass(Duration::from_secs(9));
+    let renamed = QueueChange { name: Some("renamed".into()), ..QueueChange::default() };
+    let bounded = QueueChange { jobs_running_max: Some(3), ..QueueChange::default() };
+    let store = &desk.store;
+    let bucket_name = bucket();
+    let (one, other) = tokio::join!(
+        store.change_queue(&bucket_name, queue.id, renamed),
+        store.change_queue(&bucket_name, queue.id, bounded)
+    );
+    assert!(one.is_ok_and(|it| it.is_some()) && other.is_ok_and(|it| it.is_some()));
+    let changed = Queue {
+        name: "renamed".into(),
+        jobs_running_max: 3,
+        updated: BEGIN.plus(Duration::from_secs(9)),
+        ..queue.clone()
+    };
+    assert_eq!(desk.queue().await, changed);
+
+    let unknown = desk.store.change_queue(&bucket(), QueueId::random(), QueueChange::default()).await;
+    assert_eq!(unknown, Ok(None));
+    desk.store.open_service(&bucket_named("other")).await.expect("the service opens");
+    let elsewhere = desk.store.change_queue(&bucket_named("other"), queue.id, QueueChange::default()).await;
+    assert_eq!(elsewhere, Ok(None));
+    desk.store.close_service(&bucket()).await.expect("the service closes");
+    assert_eq!(desk.store.change_queue(&bucket(), queue.id, QueueChange::default()).await, Ok(None));
 }
 
 pub(crate) async fn closing_a_service_cancels_what_waits_and_lets_finish_what_runs(world: World) {

@@ -21,16 +21,21 @@ pub(crate) enum Reply {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
-    /// As sent, names in lower case.
+    /// As sent.
     head: String,
     pub(crate) body: String,
 }
 
 impl Received {
     pub(crate) fn header(&self, name: &str) -> &str {
-        let line = self.head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
-        line.unwrap_or_else(|| panic!("no {name} in {}", self.head))
+        header(&self.head, name).unwrap_or_else(|| panic!("no {name} in {}", self.head))
     }
+}
+
+/// Names are the same in any letter case.
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+    fields.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 pub(crate) struct Receiver {
@@ -97,7 +102,7 @@ async fn serve(
             head.push(stream.read_u8().await.ok()?);
         }
         let head = String::from_utf8(head).ok()?;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?.parse().ok()?;
+        let length = header(&head, "content-length")?.parse().ok()?;
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.ok()?;
         let number = {
