@@ -18,12 +18,12 @@ delays = ["0s", "20ms", "20ms", "20ms", "20ms"]
 
 @pytest.fixture(scope="session", autouse=True)
 def test_domain():
-    """Names under the test domain are this machine, in this process only."""
+    """The test domain and names under it are this machine, in this process only."""
     resolve = socket.getaddrinfo
 
     def resolve_here(host, *arguments, **more):
         name = host.decode() if isinstance(host, bytes) else host
-        here = isinstance(name, str) and name.endswith("." + DOMAIN)
+        here = isinstance(name, str) and (name == DOMAIN or name.endswith("." + DOMAIN))
         return resolve("127.0.0.1" if here else host, *arguments, **more)
 
     socket.getaddrinfo = resolve_here

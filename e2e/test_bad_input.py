@@ -13,10 +13,13 @@ import requests
 from qcloud_cos.cos_auth import CosS3Auth
 
 import objects
+from conftest import TEST_CONFIG
 from jobs import hashed
 from waiting import until
 
 CAPTURES = Path(__file__).parent / "captures"
+# The key that signed the captures: with it, a mutated capture gets as far as its clock.
+KEY = {"SecretId": "AKIDEXAMPLEexampleEXAMPLEexample0001", "SecretKey": "ExampleSecretKeyExampleSecretKey01"}
 MUTATIONS = 10_000
 SUBMIT = """<?xml version="1.0" encoding="utf-8"?>
 <Request><Input><Object>mutated</Object></Input><Tag>FileHashCode</Tag><Operation><FileHashCodeConfig><Type>MD5</Type>\
@@ -27,12 +30,13 @@ SUBMIT = """<?xml version="1.0" encoding="utf-8"?>
 @pytest.fixture
 def attacked(new_server):
     """A server of its own, so that its memory can be compared; it must serve as before at the end."""
-    server = new_server().start()
+    key = f'[[key]]\nid = "{KEY["SecretId"]}"\nsecret = "{KEY["SecretKey"]}"\n'
+    server = new_server(TEST_CONFIG + key).start()
     objects.write(server.objects, "mutated", b"mutated")
     yield server
     assert server.is_alive(), server.log_text()[-5000:]
     assert "panicked" not in server.log_text()
-    hashed(server.sdk(), server.bucket, "mutated")
+    hashed(server.sdk(**KEY), server.bucket, "mutated")
 
 
 def signed(server, body, method="POST", path="/file_jobs", headers=None):
@@ -43,7 +47,7 @@ def signed(server, body, method="POST", path="/file_jobs", headers=None):
         server.api + path,
         data=body,
         headers={"Host": host, "Content-Type": "application/xml"} | (headers or {}),
-        auth=CosS3Auth(server.sdk()._conf, path),
+        auth=CosS3Auth(server.sdk(**KEY)._conf, path),
     )
     return request.prepare()
 
@@ -88,6 +92,11 @@ def status_of(answer):
     return int(match[1]) if match else None
 
 
+def random_byte(chance):
+    """Mostly printable, so that not every mutation ends where the text is found not to be UTF-8."""
+    return chance.randrange(0x20, 0x7F) if chance.random() < 0.8 else chance.randrange(256)
+
+
 def mutated(chance, original):
     """A few random changes of any kind."""
     bytes_ = bytearray(original)
@@ -95,11 +104,11 @@ def mutated(chance, original):
         at = chance.randrange(len(bytes_) + 1)
         kind = chance.randrange(6)
         if kind == 0 and at < len(bytes_):
-            bytes_[at] = chance.randrange(256)
+            bytes_[at] = random_byte(chance)
         elif kind == 1 and at < len(bytes_):
-            bytes_[at] ^= 1 << chance.randrange(8)
+            bytes_[at] ^= 1 << chance.randrange(7)
         elif kind == 2:
-            bytes_[at:at] = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 9)))
+            bytes_[at:at] = bytes(random_byte(chance) for _ in range(chance.randrange(1, 9)))
         elif kind == 3:
             del bytes_[at : at + chance.randrange(1, 9)]
         elif kind == 4:
@@ -127,7 +136,6 @@ def test_ten_thousand_random_mutations_of_real_requests_do_no_harm(attacked):
         body = request.partition(b"\r\n\r\n")[2]
         if b"FileHashCode" in body:
             bodies.append(body)
-    # One signature serves for all bodies of one length field: the length is listed, so each is prepared on its own.
     requests_ = [mutated(chance, chance.choice(captured)) for _ in range(MUTATIONS // 2)]
     requests_ += [as_bytes(signed(attacked, mutated(chance, chance.choice(bodies)))) for _ in range(MUTATIONS // 2)]
     chance.shuffle(requests_)
@@ -144,7 +152,7 @@ def test_ten_thousand_random_mutations_of_real_requests_do_no_harm(attacked):
             before = before or attacked.memory_kib("VmRSS")
     after = attacked.memory_kib("VmRSS")
     print(f"answers by status: {statuses}; resident set {before} KiB, then {after} KiB")
-    assert statuses.get(200), "some mutations are harmless, or none got as far as the XML"
+    assert statuses.get(200, 0) > MUTATIONS // 500, "some mutations are harmless, or none got as far as the XML"
     assert statuses.get(400) and statuses.get(403)
     assert after - before < 8 * 1024
 
@@ -173,7 +181,7 @@ BOMBS = {
 def test_a_body_that_is_no_plain_xml_is_refused_at_once(attacked, name):
     started = time.monotonic()
     answer = send(attacked, BOMBS[name])
-    assert (answer.status_code, f"<Code>InvalidContent</Code>" in answer.text) == (400, True), answer.text
+    assert (answer.status_code, "<Code>InvalidContent</Code>" in answer.text) == (400, True), answer.text
     assert time.monotonic() - started < 2
 
 
@@ -217,7 +225,7 @@ def test_sockets_that_dribble_are_dropped_and_nobody_waits_for_them(attacked):
             one.setblocking(False)
             dribblers.append(one)
         started = time.monotonic()
-        hashed(attacked.sdk(), attacked.bucket, "mutated")
+        hashed(attacked.sdk(**KEY), attacked.bucket, "mutated")
         assert time.monotonic() - started < 5, "a normal client does not wait for them"
 
         def all_dropped():
@@ -242,6 +250,7 @@ def test_sockets_that_dribble_are_dropped_and_nobody_waits_for_them(attacked):
 @pytest.mark.parametrize(
     "request_",
     [
+        # A TLS hello, heads that are no heads, lengths that are no lengths, text that is no text, and too much of all.
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET\r\n\r\n",
@@ -260,6 +269,7 @@ def test_sockets_that_dribble_are_dropped_and_nobody_waits_for_them(attacked):
         b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: x\r\n" % n for n in range(5_000)) + b"\r\n",
         b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
+    ids=lambda request_: repr(request_[:60]),
 )
 def test_a_malformed_request_gets_a_refusal_of_the_client_or_a_closed_door(attacked, request_):
     status = status_of(exchange(attacked, request_, patience=1))

@@ -74,6 +74,7 @@ impl Server {
             token: None,
             bucket: credentials.bucket,
             region: credentials.region,
+            extra_roots: Vec::new(),
         })?;
         Ok(Server { client, ready_after, objects, process, folder })
     }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hashlane_job::{Clock, SystemClock};
 use hashlane_lanes::{Algorithm, Hasher};
 use hashlane_wire::job_detail::{self, JobDetail};
-use hashlane_wire::{ErrorAnswer, RequestHead, SubmitRequest, sign};
+use hashlane_wire::{ErrorAnswer, RequestHead, SubmitRequest, WireError, sign};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
@@ -24,6 +24,9 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::endpoint::Endpoint;
 use crate::{ClientConfig, ClientError, Exchange};
@@ -48,7 +51,7 @@ const SDK_RETRY: HeaderName = HeaderName::from_static("x-cos-sdk-retry");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-ci-security-token");
 
 /// What stays as it is in a path segment: the unreserved characters of RFC 3986.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A client of one bucket. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -83,7 +86,7 @@ impl Client {
         if config.token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(ClientError::Misconfigured("the token is not printable ASCII".into()));
         }
-        let http = legacy::Client::builder(TokioExecutor::new()).build(connector(endpoint.https)?);
+        let http = legacy::Client::builder(TokioExecutor::new()).build(connector(endpoint.https, &config.extra_roots)?);
         Ok(Client { inner: Arc::new(Inner { http, endpoint, config }) })
     }
 
@@ -92,7 +95,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn submit(&self, request: &SubmitRequest) -> Result<(JobDetail, Exchange), ClientError> {
-        let exchange = self.call(Method::POST, "/file_jobs", Some(Bytes::from(request.print()))).await?;
+        let exchange = self.call(Method::POST, "/file_jobs", "", Some(Bytes::from(request.print()))).await?;
         let (jobs, _) = read_jobs(&exchange)?;
         match jobs.into_iter().next() {
             Some(job) => Ok((job, exchange)),
@@ -110,16 +113,22 @@ impl Client {
             return Err(ClientError::Misconfigured("no job id was given".into()));
         }
         let encoded: Vec<String> = ids.iter().map(|id| utf8_percent_encode(id, SEGMENT).to_string()).collect();
-        let exchange = self.call(Method::GET, &format!("/file_jobs/{}", encoded.join(",")), None).await?;
+        let exchange = self.call(Method::GET, &format!("/file_jobs/{}", encoded.join(",")), "", None).await?;
         let (jobs, missing) = read_jobs(&exchange)?;
         Ok((jobs, missing, exchange))
     }
 
     /// Sends a request until it is answered below 500 or the attempts are used up; an answer that is no 2xx is an error.
-    async fn call(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Exchange, ClientError> {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        body: Option<Bytes>,
+    ) -> Result<Exchange, ClientError> {
         let mut attempt = 1;
         let exchange = loop {
-            let outcome = self.attempt(&method, path, body.clone(), attempt > 1).await;
+            let outcome = self.attempt(&method, (path, query), body.clone(), attempt > 1).await;
             let asked = match &outcome {
                 Ok((exchange, _)) if exchange.status < 500 => None,
                 Ok((_, retry_after)) => Some(retry_after.unwrap_or(Duration::ZERO)),
@@ -150,7 +159,7 @@ impl Client {
     async fn attempt(
         &self,
         method: &Method,
-        path: &str,
+        (path, query): (&str, &str),
         body: Option<Bytes>,
         again: bool,
     ) -> Result<(Exchange, Option<Duration>), ClientError> {
@@ -177,23 +186,24 @@ impl Client {
         let head = RequestHead {
             method: method.as_str(),
             path,
-            query: "",
+            query,
             headers: headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
         };
         let (start, end) = (now - SIGNED_BEFORE_SECONDS, now + SIGNED_AFTER_SECONDS);
         let authorization = sign::authorization(&head, &config.secret_id, &config.secret_key, start, end);
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&authorization).map_err(|_| invalid("the access key"))?);
 
-        let mut request_head = format!("{method} {path} HTTP/1.1\r\n");
+        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let mut request_head = format!("{method} {target} HTTP/1.1\r\n");
         for (name, value) in &headers {
             request_head.push_str(&format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes())));
         }
         let request_body = body.clone().unwrap_or_default();
         let mut request = Request::new(Full::new(request_body.clone()));
         *request.method_mut() = method.clone();
-        *request.uri_mut() = format!("{}{path}", endpoint.base)
+        *request.uri_mut() = format!("{}{target}", endpoint.base)
             .parse()
-            .map_err(|_| ClientError::Misconfigured(format!("{}{path} is not a URL", endpoint.base)))?;
+            .map_err(|_| ClientError::Misconfigured(format!("{}{target} is not a URL", endpoint.base)))?;
         *request.headers_mut() = headers;
 
         let unreachable = |why: String| ClientError::Unreachable(format!("no answer from {}: {why}", endpoint.base));
@@ -213,25 +223,40 @@ impl Client {
     }
 }
 
-/// Plain connections, and TLS ones with the system's certificates when they are needed: reading them takes longer than
-/// a whole call to a local server.
-fn connector(https: bool) -> Result<HttpsConnector<HttpConnector>, ClientError> {
-    let provider = rustls::crypto::ring::default_provider();
+/// Plain connections, and TLS ones with certificates when they are needed: reading the system's takes longer than a whole
+/// call to a local server.
+fn connector(https: bool, extra_roots: &[u8]) -> Result<HttpsConnector<HttpConnector>, ClientError> {
     let unusable = |why: String| ClientError::Misconfigured(format!("TLS cannot be set up: {why}"));
-    let connector = HttpsConnectorBuilder::new();
-    let connector = if https {
-        connector.with_provider_and_native_roots(provider).map_err(|error| {
-            unusable(format!("{error}; install the system's certificates (on Debian the package ca-certificates)"))
-        })?
-    } else {
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(error.to_string()))?
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        connector.with_tls_config(tls)
-    };
-    Ok(connector.https_or_http().enable_http1().build())
+    let roots = if https { roots(extra_roots)? } else { RootCertStore::empty() };
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build())
+}
+
+/// The system's certificates and the extra ones. One of the system's that cannot be read is left out; of the extra ones,
+/// which somebody asked for, all must be readable.
+fn roots(extra: &[u8]) -> Result<RootCertStore, ClientError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let unreadable = |why: String| ClientError::Misconfigured(format!("the extra certificates cannot be read: {why}"));
+    let mut count = 0;
+    for certificate in CertificateDer::pem_slice_iter(extra) {
+        roots
+            .add(certificate.map_err(|error| unreadable(error.to_string()))?)
+            .map_err(|error| unreadable(error.to_string()))?;
+        count += 1;
+    }
+    if count == 0 && !extra.is_empty() {
+        return Err(unreadable("there is none among them; give them in PEM".into()));
+    }
+    if roots.is_empty() {
+        let hint = "install the system's certificates (on Debian the package ca-certificates), or give extra ones";
+        return Err(ClientError::Misconfigured(format!("no certificate is trusted for https: {hint}")));
+    }
+    Ok(roots)
 }
 
 /// An error with what caused it, on one line.
@@ -254,6 +279,9 @@ fn seconds(header: Option<&HeaderValue>) -> Option<Duration> {
 }
 
 fn read_jobs(exchange: &Exchange) -> Result<(Vec<JobDetail>, Vec<String>), ClientError> {
-    job_detail::parse(&exchange.response_body)
-        .map_err(|error| ClientError::Unexpected(format!("the answer cannot be read: {}", error.message)))
+    job_detail::parse(&exchange.response_body).map_err(unreadable)
+}
+
+pub(crate) fn unreadable(error: WireError) -> ClientError {
+    ClientError::Unexpected(format!("the answer cannot be read: {}", error.message))
 }

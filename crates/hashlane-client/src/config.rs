@@ -18,6 +18,8 @@ pub struct ClientConfig {
     pub bucket: String,
     /// The region; it travels in the Host header where the endpoint is an address or a plain machine name.
     pub region: String,
+    /// Certificates in PEM that are trusted for https beside the system's; empty for none.
+    pub extra_roots: Vec<u8>,
 }
 
 impl fmt::Debug for ClientConfig {

@@ -66,6 +66,7 @@ mod tests {
             token: None,
             bucket: "photos-1250000000".into(),
             region: "ap-guangzhou".into(),
+            extra_roots: vec![],
         }
     }
 

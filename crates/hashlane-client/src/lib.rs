@@ -11,6 +11,7 @@
 //!     token: None,
 //!     bucket: "local-1250000000".into(),
 //!     region: "local".into(),
+//!     extra_roots: vec![],
 //! })?;
 //! let (jobs, missing, _) = client.describe(&["f93984788066911ed89ed352d4d9d2084".into()]).await?;
 //! # Ok(())
@@ -24,6 +25,8 @@ mod config;
 mod endpoint;
 mod error;
 mod exchange;
+mod jobs;
+mod queues;
 
 pub use client::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Client};
 pub use config::ClientConfig;

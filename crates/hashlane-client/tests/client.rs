@@ -5,9 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 
 use hashlane_client::{ATTEMPTS_MAX, Client, ClientConfig, ClientError};
-use hashlane_job::{CallbackRequest, Clock, SystemClock};
+use hashlane_job::{BucketName, CallbackRequest, Clock, JobId, Notify, Queue, QueueId, SystemClock, Timestamp};
 use hashlane_lanes::Algorithm;
-use hashlane_wire::{RequestHead, SubmitRequest, check_content_md5, sign};
+use hashlane_wire::queue::{QueueDetail, QueueList, QueueListQuery, QueueUpdate};
+use hashlane_wire::{JobListQuery, ListOrder, Page, RequestHead, SubmitRequest, TimeOffset, check_content_md5, sign};
 
 const SECRET: &str = "ExampleSecretKeyExampleSecretKey01";
 
@@ -87,6 +88,7 @@ fn client(endpoint: &str) -> Client {
         token: None,
         bucket: "demo-1250000000".into(),
         region: "ap-chongqing".into(),
+        extra_roots: vec![],
     })
     .expect("a configuration that can work")
 }
@@ -109,10 +111,12 @@ fn verify(request: &str) {
     let (head, body) = request.split_once("\r\n\r\n").expect("a head");
     let mut lines = head.split("\r\n");
     let mut words = lines.next().expect("a request line").split(' ');
+    let (method, target) = (words.next().expect("a method"), words.next().expect("a target"));
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let head = RequestHead {
-        method: words.next().expect("a method"),
-        path: words.next().expect("a path"),
-        query: "",
+        method,
+        path,
+        query,
         headers: lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name, value.as_bytes())).collect(),
     };
     let presented = sign::presented(&head).expect("readable").expect("signed");
@@ -150,6 +154,72 @@ async fn a_query_gives_the_jobs_that_exist_and_the_ids_that_do_not() {
     assert_eq!((jobs.len(), missing), (1, vec!["f/2".to_owned()]));
     assert_eq!(exchange.call(), "GET /file_jobs/f1,f%2F2");
     verify(&script.asked()[0]);
+}
+
+#[tokio::test]
+async fn a_list_of_jobs_is_signed_with_its_query_and_goes_on_with_its_token() {
+    let first = JobListQuery { size: 1, order: ListOrder::OldestFirst, ..JobListQuery::default() };
+    let id = "f93984788066911ed89ed352d4d9d2084";
+    let token = first.token_after(JobId::parse(id).expect("an id"));
+    let page = job(id, "Pause").replace("</Response>", &format!("<NextToken>{token}</NextToken></Response>"));
+    let last = "<Response><RequestId>r</RequestId><NextToken/></Response>";
+    let script = Script::of(vec![answer("200 OK", &page), answer("200 OK", last)]);
+    let client = script.client();
+    let (jobs, next, _) = client.list_jobs(&first).await.expect("a page");
+    assert_eq!((jobs.len(), next.as_deref()), (1, Some(token.as_str())));
+    let second = first.with_token(&next.expect("a token")).expect("it is one");
+    let (jobs, next, exchange) = client.list_jobs(&second).await.expect("a page");
+    assert_eq!((jobs.len(), next), (0, None));
+    let expected = format!("GET /file_jobs?tag=FileHashCode&orderByTime=Asc&size=1&states=All&nextToken={token}");
+    assert_eq!(exchange.call(), expected);
+    script.asked().iter().for_each(|request| verify(request));
+}
+
+#[tokio::test]
+async fn a_cancel_has_no_body_and_a_finished_job_is_a_refusal() {
+    let body = "<Error><Code>AccessDenied</Code><Message>operation forbidden</Message><Resource>/</Resource>\
+                <RequestId>r</RequestId><TraceId>t</TraceId></Error>";
+    let script = Script::of(vec![answer("200 OK", ""), answer("403 Forbidden", body)]);
+    let client = script.client();
+    assert_eq!(client.cancel_job("f1").await.expect("cancelled").call(), "PUT /jobs/f1?cancel");
+    let error = client.cancel_job("a/b").await.expect_err("refused");
+    assert!(matches!(&error, ClientError::Refused { status: 403, .. }), "{error}");
+    let asked = script.asked();
+    assert!(asked[1].starts_with("PUT /jobs/a%2Fb?cancel "), "{}", asked[1]);
+    asked.iter().for_each(|request| verify(request));
+}
+
+#[tokio::test]
+async fn queues_are_listed_and_updated() {
+    let queue = Queue {
+        id: QueueId::parse("p2911917386e148639319e13c285cc774").expect("an id"),
+        bucket: BucketName::parse("demo-1250000000").expect("a bucket"),
+        name: "队列".into(),
+        paused: true,
+        notify: Notify::default(),
+        jobs_waiting_max: 5,
+        jobs_running_max: 6,
+        created: Timestamp::from_unix_seconds(1),
+        updated: Timestamp::from_unix_seconds(2),
+    };
+    let detail = QueueDetail::of(&queue, TimeOffset::default());
+    let listed =
+        QueueList { total: 1, page: Page::default(), queues: vec![detail.clone()], missing: vec!["pA".to_owned()] };
+    let text = |body: Vec<u8>| String::from_utf8(body).expect("UTF-8");
+    let script = Script::of(vec![
+        answer("200 OK", &text(listed.print("r"))),
+        answer("200 OK", &text(detail.print_updated("r"))),
+    ]);
+    let client = script.client();
+    let asked = QueueListQuery { ids: vec!["p1".into(), "pA".into()], ..QueueListQuery::default() };
+    let (list, exchange) = client.list_queues(&asked).await.expect("a list");
+    assert_eq!(list, listed);
+    assert_eq!(exchange.call(), "GET /file_queue?queueIds=p1%2CpA&state=All&pageNumber=1&pageSize=10");
+    let update = QueueUpdate { name: "队列".into(), paused: true, notify: Notify::default() };
+    let (updated, exchange) = client.update_queue(&detail.queue_id, &update).await.expect("updated");
+    assert_eq!(updated, detail);
+    assert_eq!(QueueUpdate::parse(&exchange.request_body), Ok(update));
+    script.asked().iter().for_each(|request| verify(request));
 }
 
 #[tokio::test]

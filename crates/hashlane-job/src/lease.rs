@@ -85,7 +85,9 @@ impl Outcome {
     pub const fn stage(&self) -> Option<Stage> {
         match self {
             Outcome::Hashed(_) | Outcome::Failed(_) | Outcome::Again { .. } => Some(Stage::Hash),
-            Outcome::Delivered { .. } | Outcome::DeliverAgain { .. } | Outcome::DeliveryFailed { .. } => Some(Stage::Deliver),
+            Outcome::Delivered { .. } | Outcome::DeliverAgain { .. } | Outcome::DeliveryFailed { .. } => {
+                Some(Stage::Deliver)
+            }
             Outcome::GivenBack => None,
         }
     }

@@ -15,7 +15,9 @@ mod retry;
 mod state;
 mod time;
 
-pub use callback::{CallbackAddress, CallbackFormat, CallbackRequest, CallbackTarget, Delivery, DeliveryState, MqMode, MqTarget};
+pub use callback::{
+    CallbackAddress, CallbackFormat, CallbackRequest, CallbackTarget, Delivery, DeliveryState, MqMode, MqTarget,
+};
 pub use error::{FailureCode, JobError};
 pub use id::{JobId, JobIds, QueueId};
 pub use job::{Job, NewJob};

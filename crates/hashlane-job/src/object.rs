@@ -16,8 +16,8 @@ impl BucketName {
     /// `None` otherwise.
     pub fn parse(text: &str) -> Option<BucketName> {
         let (name, appid) = text.rsplit_once('-')?;
-        let name_fits = (1..=50).contains(&name.len())
-            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        let name_fits =
+            (1..=50).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         let appid_fits = (1..=20).contains(&appid.len()) && appid.bytes().all(|byte| byte.is_ascii_digit());
         (name_fits && appid_fits).then(|| BucketName(text.into()))
     }

@@ -2,13 +2,13 @@
 //!
 //! It promises that nothing is done for a request that this file did not let through: deny by default, in one place, before a
 //! byte of the body is read. The checks come in the order of signing.md section 4: parse, key, time, digest, token,
-//! permission. The arithmetic of signatures is the wire's.
+//! permission. The arithmetic of signatures is the wire's, and so are the words of refusals in either dialect.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use hashlane_job::Timestamp;
-use hashlane_wire::sign::{self, Presented};
+use hashlane_wire::sign::{self, ErrorDialect, Fault, Presented};
 use hashlane_wire::{Address, Call, ErrorCode, RequestHead, StorageOperation, WireError};
 use subtle::ConstantTimeEq;
 
@@ -46,12 +46,13 @@ impl fmt::Debug for AccessKey {
 pub(crate) struct Access {
     keys: HashMap<String, AccessKey>,
     rules: sign::Rules,
+    dialect: ErrorDialect,
 }
 
 impl Access {
-    /// Lets in whoever holds one of the keys.
-    pub(crate) fn new(keys: Vec<AccessKey>, rules: sign::Rules) -> Access {
-        Access { keys: keys.into_iter().map(|key| (key.id.clone(), key)).collect(), rules }
+    /// Lets in whoever holds one of the keys, and refuses the others in the words of a dialect.
+    pub(crate) fn new(keys: Vec<AccessKey>, rules: sign::Rules, dialect: ErrorDialect) -> Access {
+        Access { keys: keys.into_iter().map(|key| (key.id.clone(), key)).collect(), rules, dialect }
     }
 
     /// Lets a request through, or says why not. `presented` is what [`sign::presented`] found.
@@ -61,23 +62,26 @@ impl Access {
     pub(crate) async fn admit(
         &self,
         head: &RequestHead<'_>,
-        presented: Option<Presented>,
+        presented: Result<Option<Presented>, Fault>,
         body: &mut RequestBody,
         now: Timestamp,
     ) -> Result<&AccessKey, Refusal> {
-        let presented = presented.ok_or_else(denied)?;
+        let refused = |fault: Fault| Refusal::from(fault.error(self.dialect));
+        let presented = presented.map_err(refused)?.ok_or_else(|| refused(Fault::Unsigned))?;
         let key = self.keys.get(&presented.access_key);
         let body_bytes = match signs_missing_length(head, &presented) {
             true => Some(body.read().await?.len() as u64),
             false => None,
         };
-        sign::verify(head, &presented, key.map(|key| key.secret.as_str()), body_bytes, now, self.rules)?;
+        sign::verify(head, &presented, key.map(|key| key.secret.as_str()), body_bytes, now, self.rules)
+            .map_err(refused)?;
+        check_controls(head, &presented)?;
         // An unknown key never verifies.
-        let key = key.ok_or_else(denied)?;
+        let key = key.ok_or_else(|| refused(Fault::UnknownKey))?;
         if let Some(token) = &key.token {
             let given = presented.token.as_deref().unwrap_or_default();
             if !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
-                return Err(denied());
+                return Err(refused(Fault::WrongToken));
             }
         }
         Ok(key)
@@ -91,12 +95,13 @@ impl AccessKey {
     /// 403 `AccessDenied`; 400 `InvalidHost` when the call is about a bucket and none is named.
     pub(crate) fn permit(&self, call: &Call, address: &Address) -> Result<(), Refusal> {
         // A call that does nothing has no action: whoever holds a key may be told so.
-        if !call.action().is_empty() && !matches_any(&self.actions, call.action()) {
-            return Err(denied());
+        let allowed_otherwise = call.other_action().is_some_and(|action| self.require(action).is_ok());
+        if !call.action().is_empty() && !allowed_otherwise {
+            self.require(call.action())?;
         }
         match &address.bucket {
             _ if is_about_no_bucket(call) => Ok(()),
-            Some(bucket) if matches_any(&self.buckets, bucket) => Ok(()),
+            Some(bucket) if self.may_use(bucket) => Ok(()),
             Some(_) => Err(denied()),
             None => Err(Refusal::new(
                 ErrorCode::InvalidHost,
@@ -104,11 +109,43 @@ impl AccessKey {
             )),
         }
     }
+
+    /// Whether the key may use this bucket: what listings of buckets show.
+    pub(crate) fn may_use(&self, bucket: &str) -> bool {
+        matches_any(&self.buckets, bucket)
+    }
+
+    /// Whether the key may take this action, for calls that do more than their name says.
+    ///
+    /// # Errors
+    /// 403 `AccessDenied`.
+    pub(crate) fn require(&self, action: &str) -> Result<(), Refusal> {
+        if matches_any(&self.actions, action) { Ok(()) } else { Err(denied()) }
+    }
 }
 
 /// The listings of services and buckets name no bucket: what they show is filtered by the key.
 fn is_about_no_bucket(call: &Call) -> bool {
     matches!(call, Call::ListServices | Call::Storage { operation: StorageOperation::ListBuckets, .. })
+}
+
+/// Headers of these kinds change what a request does.
+const CONTROLS: [&str; 2] = ["x-cos-", "x-ci-"];
+
+/// Control headers that need no signature: the tokens, which some SDKs add after signing, and the mark of a repeated request.
+const UNSIGNED: [&str; 3] = ["x-cos-security-token", "x-ci-security-token", "x-cos-sdk-retry"];
+
+/// Refuses control headers that the signature does not cover (failure rule C2): somebody on the way may have added them.
+fn check_controls(head: &RequestHead<'_>, presented: &Presented) -> Result<(), Refusal> {
+    for (name, _) in &head.headers {
+        let name = name.to_ascii_lowercase();
+        let is_control = CONTROLS.iter().any(|kind| name.starts_with(kind)) && !UNSIGNED.contains(&name.as_str());
+        if is_control && !presented.signs_header(&name) {
+            let message = format!("the header {name} must be signed: add it to q-header-list");
+            return Err(Refusal::new(ErrorCode::AccessDenied, message));
+        }
+    }
+    Ok(())
 }
 
 fn denied() -> Refusal {

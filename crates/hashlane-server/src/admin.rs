@@ -1,12 +1,14 @@
-//! The admin listener: health, readiness, metrics, and what the wire cannot say of a job.
+//! The admin listener: health, readiness, metrics, and what the wire cannot say of jobs and queues.
 //!
 //! It has no keys: it is meant for loopback or for a network of operators. Against pages in an operator's browser that point
 //! a name of their own at it (DNS rebinding) it answers only when Host is an IP address or `localhost`, which no such page
-//! can send. Nothing can be changed through it.
+//! can send. What changes something has to be JSON, and must not come from a page of another site: see `json::check_write`.
 
 mod health;
 mod jobs;
+mod json;
 mod metrics;
+mod queues;
 mod ready;
 
 use std::net::IpAddr;
@@ -14,25 +16,30 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use hashlane_engine::Engine;
 use hashlane_store::JobStore;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
+use self::json::Problem;
 use crate::Limits;
+use crate::body::RequestBody;
 use crate::connection::{Dropped, Respond};
 use crate::listener::{Listening, listen};
+use crate::refusal::Refusal;
 
 /// Scrapers and people need few connections; a runaway script must not take the descriptors of the api.
 const CONNECTIONS_MAX: usize = 256;
 
 /// Starts the admin listener on an already bound socket: `/healthz`, `/readyz`, `/metrics`, and the JSON API, of which
-/// `GET /api/jobs/<id>` gives a job with its delivery record. Must be called within a tokio runtime.
+/// `GET /api/jobs/<id>` gives a job with its delivery record and `/api/queues` makes queues and sets their bounds. Must be
+/// called within a tokio runtime.
 pub fn serve_admin(listener: TcpListener, store: JobStore, engine: Engine, metrics: PrometheusHandle) -> Listening {
     let limits =
         Limits { connections_max: CONNECTIONS_MAX, connections_per_ip_max: CONNECTIONS_MAX, ..Limits::default() };
-    listen(listener, limits, Admin { store, engine, metrics })
+    listen(listener, None, limits.clone(), Admin { store, engine, metrics, limits })
 }
 
 /// What the admin pages answer from.
@@ -40,26 +47,70 @@ struct Admin {
     store: JobStore,
     engine: Engine,
     metrics: PrometheusHandle,
+    limits: Limits,
 }
 
 impl Respond for Admin {
+    type Body = Full<Bytes>;
+
     async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
-        let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
-        Ok(if !is_addressed_directly(&request) {
-            text(StatusCode::FORBIDDEN, "ask by IP address or as localhost: other names are refused here\n".into())
-        } else if !is_get {
-            text(StatusCode::METHOD_NOT_ALLOWED, "only GET is known here\n".into())
-        } else {
-            match request.uri().path() {
-                "/healthz" => health::answer(),
-                "/readyz" => ready::answer(&self.store, &self.engine).await,
-                "/metrics" => metrics::answer(&self.store, &self.metrics).await,
-                path => match path.strip_prefix("/api/jobs/") {
-                    Some(id) => jobs::answer(&self.store, &self.engine, id).await,
-                    None => text(StatusCode::NOT_FOUND, "no such page\n".into()),
-                },
+        if !is_addressed_directly(&request) {
+            let told = "ask by IP address or as localhost: other names are refused here\n";
+            return Ok(text(StatusCode::FORBIDDEN, told.into()));
+        }
+        let (parts, incoming) = request.into_parts();
+        match parts.method {
+            Method::GET | Method::HEAD => Ok(self.show(parts.uri.path()).await),
+            _ => {
+                let mut body = RequestBody::new(incoming, &parts.headers, &self.limits);
+                let answer = self.change(&parts, &mut body).await?;
+                body.drain().await;
+                Ok(answer)
             }
-        })
+        }
+    }
+}
+
+impl Admin {
+    async fn show(&self, path: &str) -> Response<Full<Bytes>> {
+        match path {
+            "/healthz" => health::answer(),
+            "/readyz" => ready::answer(&self.store, &self.engine).await,
+            "/metrics" => metrics::answer(&self.store, &self.metrics).await,
+            "/api/queues" => queues::list(&self.store, &self.engine).await.unwrap_or_else(|problem| problem.answer()),
+            path => match path.strip_prefix("/api/jobs/") {
+                Some(id) => jobs::answer(&self.store, &self.engine, id).await,
+                None => text(StatusCode::NOT_FOUND, "no such page\n".into()),
+            },
+        }
+    }
+
+    async fn change(&self, parts: &Parts, body: &mut RequestBody) -> Result<Response<Full<Bytes>>, Dropped> {
+        let queue = parts.uri.path().strip_prefix("/api/queues/");
+        let is_known = match parts.method {
+            Method::POST => parts.uri.path() == "/api/queues",
+            Method::PATCH => queue.is_some(),
+            _ => false,
+        };
+        if !is_known {
+            return Ok(text(StatusCode::METHOD_NOT_ALLOWED, "this method is not known here\n".into()));
+        }
+        if let Err(problem) = json::check_write(&parts.headers) {
+            return Ok(problem.answer());
+        }
+        let body = match body.read().await {
+            Ok(body) => body,
+            Err(Refusal::Drop(reason)) => return Err(Dropped(reason)),
+            Err(Refusal::Answer { error, .. }) => {
+                let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                return Ok(Problem::new(status, error.message).answer());
+            }
+        };
+        let answer = match queue {
+            Some(id) => queues::change(&self.store, &self.engine, id, &body).await,
+            None => queues::create(&self.store, &self.engine, &body).await,
+        };
+        Ok(answer.unwrap_or_else(|problem| problem.answer()))
     }
 }
 

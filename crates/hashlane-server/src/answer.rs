@@ -4,9 +4,11 @@
 //! body after HEAD. `x-cos-error-code` is never sent: the Python SDK reads bodies wrongly when it is there.
 
 use bytes::Bytes;
+use hashlane_engine::ObjectStream;
 use hashlane_wire::WireError;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::answer_body::{self, AnswerBody};
 
 /// Exactly this, without a charset: SDKs compare it (spec section 2).
 const XML: HeaderValue = HeaderValue::from_static("application/xml");
@@ -22,17 +24,49 @@ pub(crate) enum Face {
 }
 
 /// An answer before it has the headers that every answer has.
-#[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    /// An object instead of the body.
+    object: Option<ObjectStream>,
 }
 
 impl Answer {
     /// 200 with an XML document.
     pub(crate) fn xml(body: Vec<u8>) -> Answer {
-        Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() }
+        Answer { body: body.into(), ..Answer::empty() }
+    }
+
+    /// 200 without a body, where the documents say so.
+    pub(crate) fn empty() -> Answer {
+        Answer::with_status(StatusCode::OK)
+    }
+
+    /// This status, without a body.
+    pub(crate) fn with_status(status: StatusCode) -> Answer {
+        Answer { status, headers: HeaderMap::new(), body: Bytes::new(), object: None }
+    }
+
+    /// With a header more, or another value of it. A value that no header can have is left out: metadata of a local file may be
+    /// anything.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Answer {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes())) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// With a `Content-Length` that is not that of its body: for HEAD.
+    pub(crate) fn length(mut self, bytes: u64) -> Answer {
+        self.headers.insert(header::CONTENT_LENGTH, bytes.into());
+        self
+    }
+
+    /// With so many bytes of an object as its body.
+    pub(crate) fn object(mut self, stream: ObjectStream, bytes: u64) -> Answer {
+        self.object = Some(stream);
+        self.length(bytes)
     }
 
     /// An error with its five children.
@@ -45,7 +79,7 @@ impl Answer {
         if let Some(seconds) = error.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        Answer { status, headers, body: error.body(resource, request_id, trace_id).into() }
+        Answer { status, headers, body: error.body(resource, request_id, trace_id).into(), object: None }
     }
 
     /// The status.
@@ -54,7 +88,7 @@ impl Answer {
     }
 
     /// The whole answer. `Date` and `Content-Length` come from hyper.
-    pub(crate) fn finish(self, face: Face, is_head: bool, request_id: &str, close: bool) -> Response<Full<Bytes>> {
+    pub(crate) fn finish(self, face: Face, is_head: bool, request_id: &str, close: bool) -> Response<AnswerBody> {
         let mut headers = self.headers;
         let server = match face {
             Face::Ci => "tencent-ci",
@@ -70,7 +104,11 @@ impl Answer {
         if !body.is_empty() {
             headers.insert(header::CONTENT_TYPE, XML);
         }
-        let mut response = Response::new(Full::new(body));
+        let body = match self.object {
+            Some(object) if !is_head => answer_body::object(object),
+            _ => answer_body::whole(body),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = headers;
         response

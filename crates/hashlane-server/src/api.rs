@@ -12,24 +12,25 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use bytes::Bytes;
 use hashlane_engine::Engine;
 use hashlane_job::{Clock, JobIds};
 use hashlane_store::JobStore;
-use hashlane_wire::{Call, ErrorCode, HostRules, RequestHead, TimeOffset, sign};
+use hashlane_wire::sign::{self, ErrorDialect};
+use hashlane_wire::{Address, Call, ErrorCode, HostRules, RequestHead, TimeOffset};
 use http::request::Parts;
 use http::{Method, Request, Response, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::access::{Access, AccessKey};
 use crate::answer::{Answer, Face};
+use crate::answer_body::AnswerBody;
 use crate::body::RequestBody;
 use crate::connection::{Dropped, Respond};
 use crate::listener::{Listening, listen};
 use crate::refusal::Refusal;
-use crate::{Limits, routes};
+use crate::{Limits, Tls, routes};
 
 /// What the API answers from.
 #[derive(Clone)]
@@ -40,12 +41,16 @@ pub struct ApiOptions {
     pub hosts: HostRules,
     /// How signatures are verified.
     pub sign_rules: sign::Rules,
+    /// Whose error table refusals of requests without a valid signature follow.
+    pub error_dialect: ErrorDialect,
     /// Whether the file processing service of a bucket opens at its first use.
     pub auto_open: bool,
     /// The offset of job times in answers.
     pub time_offset: TimeOffset,
     /// Bounds of requests and connections.
     pub limits: Limits,
+    /// With it the listener speaks https, and nothing else.
+    pub tls: Option<Tls>,
     /// For signatures and job ids.
     pub clock: Arc<dyn Clock>,
 }
@@ -53,18 +58,20 @@ pub struct ApiOptions {
 /// Starts the wire API on an already bound listener. Must be called within a tokio runtime.
 pub fn serve_api(listener: TcpListener, store: JobStore, engine: Engine, options: ApiOptions) -> Listening {
     let limits = options.limits.clone();
+    let sync_turns = Semaphore::new(engine.awaited_slots().max(1));
     let api = Api {
         store,
         engine,
-        access: Access::new(options.keys, options.sign_rules),
+        access: Access::new(options.keys, options.sign_rules, options.error_dialect),
         hosts: options.hosts,
         auto_open: options.auto_open,
         time_offset: options.time_offset,
         limits: options.limits,
         clock: options.clock,
         job_ids: JobIds::random(),
+        sync_turns,
     };
-    listen(listener, limits, api)
+    listen(listener, options.tls, limits, api)
 }
 
 /// The parts that endpoints answer from.
@@ -75,9 +82,11 @@ pub(crate) struct Api {
     pub(crate) time_offset: TimeOffset,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) job_ids: JobIds,
+    pub(crate) limits: Limits,
+    /// One for each synchronous hash that may run.
+    pub(crate) sync_turns: Semaphore,
     access: Access,
     hosts: HostRules,
-    limits: Limits,
 }
 
 /// What is known of a request for the log and the counts, also when it is refused midway.
@@ -87,14 +96,16 @@ struct Seen {
 }
 
 impl Respond for Api {
-    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+    type Body = AnswerBody;
+
+    async fn respond(&self, request: Request<Incoming>) -> Result<Response<AnswerBody>, Dropped> {
         let started = Instant::now();
         let request_id = hashlane_wire::request_id(self.clock.now());
         let (parts, incoming) = request.into_parts();
         let mut body = RequestBody::new(incoming, &parts.headers, &self.limits);
         let mut seen = Seen { route: "unroutable", face: Face::Ci };
 
-        let handled = catch_panic(self.handle(&parts, &mut body, &mut seen)).await;
+        let handled = catch_panic(self.handle(&parts, &mut body, &request_id, &mut seen)).await;
         let outcome = handled.unwrap_or_else(|panic| Err(Refusal::internal(format!("a handler panicked: {panic}"))));
         let mut cause = None;
         let answer = match outcome {
@@ -121,8 +132,19 @@ impl Respond for Api {
 }
 
 impl Api {
+    /// Which bucket a host names.
+    pub(crate) fn address(&self, host: &str) -> Address {
+        hashlane_wire::address(host, &self.hosts)
+    }
+
     /// The way of a request: host, signature, permission, endpoint.
-    async fn handle(&self, parts: &Parts, body: &mut RequestBody, seen: &mut Seen) -> Result<Answer, Refusal> {
+    async fn handle(
+        &self,
+        parts: &Parts,
+        body: &mut RequestBody,
+        request_id: &str,
+        seen: &mut Seen,
+    ) -> Result<Answer, Refusal> {
         let head = request_head(parts);
         let address = hashlane_wire::address(host(parts)?, &self.hosts);
         let presented = sign::presented(&head);
@@ -132,10 +154,10 @@ impl Api {
             seen.route = call.route_label();
             seen.face = face(call);
         }
-        let key = self.access.admit(&head, presented?, body, self.clock.now()).await?;
+        let key = self.access.admit(&head, presented, body, self.clock.now()).await?;
         let call = call?;
         key.permit(&call, &address)?;
-        routes::answer(self, call, &address, &head, body).await
+        routes::answer(self, call, key, &address, &head, body, request_id).await
     }
 }
 

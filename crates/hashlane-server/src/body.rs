@@ -20,6 +20,13 @@ use crate::refusal::Refusal;
 const DRAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// An unwanted body is taken for so long.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+/// A client that sends nothing for so long waits for its answer, not for us.
+const DRAIN_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// A body of any length must come at so many bytes a second at least, on the whole.
+const RATE_BYTES_MIN: u64 = 1024;
+/// A slow start is let pass for so many times the time for a body of the API.
+const RATE_GRACE: u32 = 6;
 
 /// The body of one request.
 pub(crate) struct RequestBody {
@@ -36,6 +43,9 @@ pub(crate) struct RequestBody {
     ended: bool,
     /// The whole body, once it was read.
     whole: Option<Bytes>,
+    /// Of a body that is taken in pieces: how many bytes came, and for how long they were waited for.
+    taken_bytes: u64,
+    waited: Duration,
 }
 
 impl RequestBody {
@@ -50,6 +60,8 @@ impl RequestBody {
             asked: false,
             ended: incoming.is_end_stream(),
             whole: None,
+            taken_bytes: 0,
+            waited: Duration::ZERO,
             incoming,
         }
     }
@@ -60,22 +72,53 @@ impl RequestBody {
     /// `EntityTooLarge` over the limit, `InvalidContent` when it breaks off; a body that is not complete in time drops the
     /// connection.
     pub(crate) async fn read(&mut self) -> Result<Bytes, Refusal> {
+        self.read_at_most(self.bytes_max).await
+    }
+
+    /// As [`RequestBody::read`], with a limit of its own.
+    ///
+    /// # Errors
+    /// Those of [`RequestBody::read`].
+    pub(crate) async fn read_at_most(&mut self, bytes_max: usize) -> Result<Bytes, Refusal> {
         if let Some(whole) = &self.whole {
             return Ok(whole.clone());
         }
-        if self.declared.is_some_and(|bytes| bytes > self.bytes_max as u64) {
-            return Err(self.too_large());
+        if self.declared.is_some_and(|bytes| bytes > bytes_max as u64) {
+            return Err(too_large(bytes_max));
         }
         self.asked = true;
         let deadline = Instant::now() + self.time_max;
         let mut collected = BytesMut::new();
         while let Some(data) = self.next(deadline).await? {
-            if collected.len() + data.len() > self.bytes_max {
-                return Err(self.too_large());
+            if collected.len() + data.len() > bytes_max {
+                return Err(too_large(bytes_max));
             }
             collected.extend_from_slice(&data);
         }
         Ok(self.whole.insert(collected.freeze()).clone())
+    }
+
+    /// The next piece of a body of any length, `None` at its end. The time for a whole body does not hold for it: instead, no
+    /// piece may take that long, and over all the client may not be slower than [`RATE_BYTES_MIN`]. Only waiting for the client
+    /// counts.
+    ///
+    /// # Errors
+    /// `InvalidContent` when it breaks off; a client that is too slow is dropped.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Refusal> {
+        if let Some(whole) = self.whole.as_mut().filter(|_| self.ended) {
+            // It was read before, for the length of it.
+            return Ok(Some(std::mem::take(whole)).filter(|whole| !whole.is_empty()));
+        }
+        self.asked = true;
+        let started = Instant::now();
+        let piece = self.next(started + self.time_max).await?;
+        self.waited += started.elapsed();
+        self.taken_bytes += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        let allowed = self.time_max * RATE_GRACE + Duration::from_secs(self.taken_bytes / RATE_BYTES_MIN);
+        if self.waited > allowed && piece.is_some() {
+            return Err(Refusal::Drop("the request body came too slowly"));
+        }
+        Ok(piece)
     }
 
     /// Takes what is left of a body that nobody read. Says whether nothing is left, so that the connection can be kept.
@@ -89,7 +132,7 @@ impl RequestBody {
         let deadline = Instant::now() + DRAIN_TIME_MAX.min(self.time_max);
         let mut taken = 0;
         while taken <= DRAIN_BYTES_MAX {
-            match self.next(deadline).await {
+            match self.next(deadline.min(Instant::now() + DRAIN_PAUSE_MAX)).await {
                 Ok(Some(data)) => taken += data.len() as u64,
                 Ok(None) => return true,
                 Err(_) => return false,
@@ -117,9 +160,8 @@ impl RequestBody {
         }
         Ok(None)
     }
+}
 
-    fn too_large(&self) -> Refusal {
-        let message = format!("the request body is longer than {} bytes", self.bytes_max);
-        Refusal::new(ErrorCode::EntityTooLarge, message)
-    }
+fn too_large(bytes_max: usize) -> Refusal {
+    Refusal::new(ErrorCode::EntityTooLarge, format!("the request body is longer than {bytes_max} bytes"))
 }

@@ -12,17 +12,18 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 use crate::header_case::HeaderCase;
+
+/// What hyper may hold of a body; heads are held to their own limit.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The request is not worth an answer: the connection is closed.
 #[derive(Debug)]
@@ -38,11 +39,12 @@ impl std::error::Error for Dropped {}
 
 /// What a listener does with a request.
 pub(crate) trait Respond: Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
+
     /// The answer, without the capitals of its header names.
-    fn respond(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Full<Bytes>>, Dropped>> + Send;
+    fn respond(&self, request: Request<Incoming>)
+    -> impl Future<Output = Result<Response<Self::Body>, Dropped>> + Send;
 }
 
 /// When a connection is told to end.
@@ -55,15 +57,13 @@ pub(crate) struct Ending {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve<R: Respond>(
-    stream: TcpStream,
+pub(crate) async fn serve<R: Respond, S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     responder: Arc<R>,
     limits: Arc<Limits>,
     case: HeaderCase,
     ending: Ending,
 ) {
-    // Answers are small and complete: waiting for more bytes could only delay them.
-    let _ = stream.set_nodelay(true);
     let pace = Pace::start();
     let stream = Paced { stream, pace: pace.clone() };
     let service = service_fn(|request: Request<Incoming>| {
@@ -86,7 +86,7 @@ pub(crate) async fn serve<R: Respond>(
             .half_close(true)
             .header_read_timeout(None)
             .max_header_size(limits.head_bytes_max)
-            .max_buf_size(limits.head_bytes_max.max(8192))
+            .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES))
             .serve_connection(TokioIo::new(stream), service)
     );
     let mut alarm = pin!(sleep_until(Instant::now() + limits.header_timeout));
@@ -192,13 +192,13 @@ impl Pace {
     }
 }
 
-/// A socket that tells the pace.
-struct Paced {
-    stream: TcpStream,
+/// A socket, or TLS over one, that tells the pace.
+struct Paced<S> {
+    stream: S,
     pace: Pace,
 }
 
-impl AsyncRead for Paced {
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -213,7 +213,7 @@ impl AsyncRead for Paced {
     }
 }
 
-impl AsyncWrite for Paced {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         if matches!(result, Poll::Ready(Ok(written)) if written > 0) {

@@ -15,9 +15,7 @@ use crate::service;
 
 /// The existing jobs in the order of the request, then the missing ids in that order. The wire dropped repeats already.
 pub(crate) async fn answer(api: &Api, bucket: Bucket<'_>, ids: &[String]) -> Result<Answer, Refusal> {
-    if !api.auto_open {
-        service::open_queues(api, bucket.name).await?;
-    }
+    service::check_open(api, bucket.name).await?;
     check_job_ids(ids)?;
     let parsed: Vec<JobId> = ids.iter().filter_map(|id| JobId::parse(id)).collect();
     let found = api.store.get(bucket.name, &parsed).await?;

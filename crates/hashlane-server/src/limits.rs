@@ -11,7 +11,7 @@ pub struct Limits {
     /// A request body may have so many bytes; a longer one is answered 413 `EntityTooLarge`.
     pub body_bytes: usize,
     /// From the first byte of a request head to its last; the socket is closed after that. A socket that has not sent
-    /// its first request within this time is closed too.
+    /// its first request within this time is closed too, and so is one that has not finished its TLS handshake.
     pub header_timeout: Duration,
     /// For a whole request body; the socket is closed without an answer after that.
     pub body_timeout: Duration,
@@ -23,11 +23,16 @@ pub struct Limits {
     pub connections_per_ip_max: usize,
     /// The request line and all headers; a longer head gets the HTTP library's bare 431. At least 8 KiB.
     pub head_bytes_max: usize,
+    /// Objects of this size or more are not hashed while a client waits; none is too large when it is absent.
+    pub sync_object_bytes: Option<u64>,
+    /// For a whole synchronous hash, from the request to its answer.
+    pub sync_timeout: Duration,
 }
 
 impl Default for Limits {
-    /// The bounds of the specification and the failure rules: bodies of 128 KiB (spec section 2), 10 s for a head and for
-    /// a body, 30 s idle (C7); the counts fit in the default limit of open files with room for objects and the store.
+    /// The bounds of the specification and the failure rules: bodies of 128 KiB (spec section 2), synchronous hashes of
+    /// less than 128 MiB within 10 s (section 10), 10 s for a head and for a body, 30 s idle (C7); the counts fit in the
+    /// default limit of open files with room for objects and the store.
     fn default() -> Limits {
         Limits {
             body_bytes: 128 * 1024,
@@ -36,7 +41,9 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(30),
             connections_max: 8192,
             connections_per_ip_max: 1024,
-            head_bytes_max: 64 * 1024,
+            head_bytes_max: 16 * 1024,
+            sync_object_bytes: Some(128 << 20),
+            sync_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -14,9 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
-use crate::Limits;
 use crate::connection::{self, Ending, Respond};
 use crate::header_case::HeaderCase;
+use crate::{Limits, Tls};
 
 /// The pause after a failed accept: out of descriptors, say. Without it the loop would spin until one is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -47,17 +47,18 @@ impl Listening {
 }
 
 /// Starts the loop on a bound socket. Must be called within a tokio runtime.
-pub(crate) fn listen<R: Respond>(listener: TcpListener, limits: Limits, responder: R) -> Listening {
+pub(crate) fn listen<R: Respond>(listener: TcpListener, tls: Option<Tls>, limits: Limits, responder: R) -> Listening {
     // A socket that was bound has an address; if the system cannot say it any more, accepting fails with the reason.
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let (ending, tasks) = (Ending::default(), TaskTracker::new());
-    let accepting = accept_all(listener, Arc::new(limits), Arc::new(responder), ending.clone(), tasks.clone());
+    let accepting = accept_all(listener, tls, Arc::new(limits), Arc::new(responder), ending.clone(), tasks.clone());
     tasks.spawn(accepting);
     Listening { address, ending, tasks }
 }
 
 async fn accept_all<R: Respond>(
     listener: TcpListener,
+    tls: Option<Tls>,
     limits: Arc<Limits>,
     responder: Arc<R>,
     ending: Ending,
@@ -89,11 +90,35 @@ async fn accept_all<R: Respond>(
             tracing::debug!(peer = %peer.ip(), "connection refused: its address has too many");
             continue;
         };
-        let serving = connection::serve(stream, responder.clone(), limits.clone(), case.clone(), ending.clone());
+        // Answers are small and complete: waiting for more bytes could only delay them.
+        let _ = stream.set_nodelay(true);
+        let serving = serve(stream, tls.clone(), responder.clone(), limits.clone(), case.clone(), ending.clone());
         tasks.spawn(async move {
             serving.await;
             drop((place, visit));
         });
+    }
+}
+
+/// Serves one connection, after its handshake where there is one. That has the time that a request head has.
+async fn serve<R: Respond>(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    responder: Arc<R>,
+    limits: Arc<Limits>,
+    case: HeaderCase,
+    ending: Ending,
+) {
+    let Some(tls) = tls else {
+        return connection::serve(stream, responder, limits, case, ending).await;
+    };
+    tokio::select! {
+        shaken = tls.accept(stream, limits.header_timeout) => match shaken {
+            Ok(stream) => connection::serve(stream, responder, limits, case, ending).await,
+            Err(error) => tracing::debug!(%error, "connection dropped in its handshake"),
+        },
+        // Nothing was asked yet.
+        () = ending.soon.cancelled() => {}
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Upper bounds in seconds: from a durable submit on a fast disk to the time limits of requests.
@@ -93,4 +93,8 @@ fn start_at_zero() {
         counter!("hashlane_hashed_bytes_total", "algorithm" => algorithm.name()).absolute(0);
     }
     gauge!("hashlane_lanes_busy").set(0.0);
+    counter!("hashlane_http_requests_total", "route" => "submit_job", "status" => "200").absolute(0);
+    // A histogram is shown from the moment on when it is named.
+    let _ = histogram!("hashlane_http_request_seconds", "route" => "submit_job");
+    let _ = histogram!("hashlane_store_commit_seconds");
 }

@@ -26,6 +26,20 @@ pub(crate) async fn open_queues(api: &Api, bucket: &BucketName) -> Result<Vec<Qu
     }
 }
 
+/// Refuses what needs an open service when it is closed and does not open by itself, without opening it: for calls that read
+/// or change what exists, and find nothing in a service that was never open.
+pub(crate) async fn check_open(api: &Api, bucket: &BucketName) -> Result<(), Refusal> {
+    if !api.auto_open {
+        open_queues(api, bucket).await?;
+    }
+    Ok(())
+}
+
+/// 400 `QueueNotFound`.
+pub(crate) fn queue_not_found() -> Refusal {
+    Refusal::new(ErrorCode::QueueNotFound, "the queue does not exist in this bucket")
+}
+
 /// 400 `MediaBucketUnBinded` with the message of spec section 10.
 pub(crate) fn closed() -> Refusal {
     Refusal::new(

@@ -4,8 +4,9 @@
 
 use hashlane_job::{Queue, QueueId};
 use hashlane_store::SubmitError;
-use hashlane_wire::{ErrorCode, RequestHead, SubmitDraft, check_content_md5, check_content_type, job_detail};
+use hashlane_wire::{RequestHead, SubmitDraft, check_content_md5, check_content_type, job_detail};
 
+use crate::access::AccessKey;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::body::RequestBody;
@@ -17,9 +18,12 @@ use crate::service;
 pub(crate) async fn answer(
     api: &Api,
     bucket: Bucket<'_>,
+    key: &AccessKey,
     head: &RequestHead<'_>,
     body: &mut RequestBody,
 ) -> Result<Answer, Refusal> {
+    // Whoever submits learns the object's digest, and writes to it when the digest is to be stored there (spec section 12).
+    key.require("cos:GetObject")?;
     let queues = service::open_queues(api, bucket.name).await?;
     let body = body.read().await?;
     check_content_type(head.header("content-type").as_deref())?;
@@ -28,6 +32,9 @@ pub(crate) async fn answer(
     let queue = choose(&queues, draft.queue())?;
     let id = api.job_ids.next(api.clock.now());
     let job = draft.finish()?.into_job(id, bucket.name.clone(), queue);
+    if job.add_to_header {
+        key.require("cos:PutObject")?;
+    }
     api.store.submit(job.clone()).await.map_err(refusal)?;
     tracing::debug!(job = %id, bucket = %bucket.name, %queue, "job accepted");
     Ok(Answer::xml(job_detail::print_submitted(&job, bucket.region, api.time_offset)))
@@ -42,17 +49,13 @@ fn choose(queues: &[Queue], wanted: Option<&str>) -> Result<QueueId, Refusal> {
         }
         None => queues.iter().find(|queue| !queue.paused).or(queues.first()),
     };
-    chosen.map(|queue| queue.id).ok_or_else(queue_not_found)
-}
-
-fn queue_not_found() -> Refusal {
-    Refusal::new(ErrorCode::QueueNotFound, "the queue of QueueId does not exist in this bucket")
+    chosen.map(|queue| queue.id).ok_or_else(service::queue_not_found)
 }
 
 fn refusal(error: SubmitError) -> Refusal {
     match error {
         // These two were checked above: the queue went away, or the service was closed, in between.
-        SubmitError::QueueNotFound => queue_not_found(),
+        SubmitError::QueueNotFound => service::queue_not_found(),
         SubmitError::ServiceClosed => service::closed(),
         SubmitError::QueueFull => Refusal::slow_down("too many jobs wait in this queue, please try again later", None),
         SubmitError::Store(error) => error.into(),

@@ -122,6 +122,14 @@ impl Call {
         }
     }
 
+    /// Another action that allows the call as well: the documents of `/jobs/<id>?cancel` name one of their own.
+    pub const fn other_action(&self) -> Option<&'static str> {
+        match self {
+            Call::CancelJob { .. } => Some("ci:CancelMediaJob"),
+            _ => None,
+        }
+    }
+
     /// A short stable label for metrics and logs.
     pub const fn route_label(&self) -> &'static str {
         match self {

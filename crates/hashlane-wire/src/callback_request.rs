@@ -8,6 +8,8 @@ use url::Url;
 use crate::WireError;
 use crate::xml::{Element, Writer};
 
+/// The field of a submit that holds an address.
+const CALL_BACK: &str = "CallBack";
 /// The longest callback address, in bytes.
 const URL_BYTES_MAX: usize = 2048;
 
@@ -21,14 +23,14 @@ pub(crate) fn parse(root: &Element) -> Result<CallbackRequest, WireError> {
     };
     let format = match root.word_of("CallBackFormat")? {
         None => None,
-        Some(word) if word.eq_ignore_ascii_case("XML") => Some(CallbackFormat::Xml),
-        Some(word) if word.eq_ignore_ascii_case("JSON") => Some(CallbackFormat::Json),
-        Some(_) => return Err(WireError::argument("CallBackFormat must be XML or JSON")),
+        Some(word) => {
+            Some(self::format(word).ok_or_else(|| WireError::argument("CallBackFormat must be XML or JSON"))?)
+        }
     };
     let given = match root.word_of("CallBack")? {
         None => None,
         Some("no") => Some(CallbackAddress::Silent),
-        Some(url) => Some(CallbackAddress::Url(checked_url(url)?)),
+        Some(url) => Some(CallbackAddress::Url(checked_url(CALL_BACK, url)?)),
     };
     let mq = if to_url == Some(false) { Some(mq_target(root)?) } else { None };
     let address = match (given, mq) {
@@ -41,12 +43,32 @@ pub(crate) fn parse(root: &Element) -> Result<CallbackRequest, WireError> {
     Ok(CallbackRequest { address, format })
 }
 
-/// A callback address as given, when it is an http or https URL with a host and nothing that must not be in it.
-fn checked_url(text: &str) -> Result<String, WireError> {
-    if text.len() > URL_BYTES_MAX {
-        return Err(WireError::argument(format!("CallBack must be a URL of at most {URL_BYTES_MAX} bytes")));
+/// The words of a format and of a mode, in any letter case.
+pub(crate) fn format(word: &str) -> Option<CallbackFormat> {
+    [CallbackFormat::Xml, CallbackFormat::Json].into_iter().find(|one| format_word(*one).eq_ignore_ascii_case(word))
+}
+
+pub(crate) const fn format_word(format: CallbackFormat) -> &'static str {
+    match format {
+        CallbackFormat::Xml => "XML",
+        CallbackFormat::Json => "JSON",
     }
-    let invalid = || WireError::argument("CallBack must be an http or https URL with a host, or the word no");
+}
+
+pub(crate) const fn mode_word(mode: MqMode) -> &'static str {
+    match mode {
+        MqMode::Queue => "Queue",
+        MqMode::Topic => "Topic",
+    }
+}
+
+/// A callback address as given, when it is an http or https URL with a host and nothing that must not be in it.
+pub(crate) fn checked_url(field: &str, text: &str) -> Result<String, WireError> {
+    if text.len() > URL_BYTES_MAX {
+        return Err(WireError::argument(format!("{field} must be a URL of at most {URL_BYTES_MAX} bytes")));
+    }
+    let or_no = if field == CALL_BACK { ", or the word no" } else { "" };
+    let invalid = || WireError::argument(format!("{field} must be an http or https URL with a host{or_no}"));
     // The parser would drop tabs and line feeds and so read another address than the one that stands here.
     if text.chars().any(|character| character.is_control() || character.is_whitespace()) {
         return Err(invalid());
@@ -56,30 +78,58 @@ fn checked_url(text: &str) -> Result<String, WireError> {
         return Err(invalid());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(WireError::argument("CallBack must not have a user name or password in its URL"));
+        return Err(WireError::argument(format!("{field} must not have a user name or password in its URL")));
     }
     if url.fragment().is_some() {
-        return Err(WireError::argument("CallBack must not have a fragment (#...) in its URL"));
+        return Err(WireError::argument(format!("{field} must not have a fragment (#...) in its URL")));
     }
     Ok(text.to_owned())
 }
 
 /// CallBackMqConfig, complete; only the mode has a default.
 fn mq_target(root: &Element) -> Result<MqTarget, WireError> {
-    let missing = |name: &str| WireError::argument(format!("CallBackType TDMQ needs {name}"));
-    let config = root.child("CallBackMqConfig")?.ok_or_else(|| missing("CallBackMqConfig"))?;
-    let region = config.word_of("MqRegion")?.ok_or_else(|| missing("CallBackMqConfig.MqRegion"))?.to_ascii_lowercase();
-    if !matches!(region.as_str(), "sh" | "bj" | "gz" | "cd" | "hk") {
-        return Err(WireError::argument("CallBackMqConfig.MqRegion must be sh, bj, gz, cd or hk"));
+    let config = root.child("CallBackMqConfig")?;
+    let config = config.ok_or_else(|| WireError::argument("CallBackType TDMQ needs CallBackMqConfig"))?;
+    let (region, mode, name) = (config.word_of("MqRegion")?, config.word_of("MqMode")?, config.word_of("MqName")?);
+    MqFields { of: "CallBackMqConfig", region, mode, name }.check()
+}
+
+/// The fields of a message queue target, which a submit has in CallBackMqConfig and a queue in NotifyConfig.
+pub(crate) struct MqFields<'a> {
+    /// The element that they stand in.
+    pub(crate) of: &'static str,
+    pub(crate) region: Option<&'a str>,
+    pub(crate) mode: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+}
+
+impl MqFields<'_> {
+    /// Whether none is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.region.is_none() && self.mode.is_none() && self.name.is_none()
     }
-    let mode = match config.word_of("MqMode")? {
-        None => MqMode::default(),
-        Some(word) if word.eq_ignore_ascii_case("Queue") => MqMode::Queue,
-        Some(word) if word.eq_ignore_ascii_case("Topic") => MqMode::Topic,
-        Some(_) => return Err(WireError::argument("CallBackMqConfig.MqMode must be Queue or Topic")),
-    };
-    let name = config.word_of("MqName")?.ok_or_else(|| missing("CallBackMqConfig.MqName"))?.to_owned();
-    Ok(MqTarget { region, mode, name })
+
+    /// The target, when it is complete.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a field is missing or not allowed.
+    pub(crate) fn check(&self) -> Result<MqTarget, WireError> {
+        let of = self.of;
+        let missing = |name: &str| WireError::argument(format!("TDMQ needs {of}.{name}"));
+        let region = self.region.ok_or_else(|| missing("MqRegion"))?.to_ascii_lowercase();
+        if !matches!(region.as_str(), "sh" | "bj" | "gz" | "cd" | "hk") {
+            return Err(WireError::argument(format!("{of}.MqRegion must be sh, bj, gz, cd or hk")));
+        }
+        let mode = match self.mode {
+            None => MqMode::default(),
+            Some(word) => [MqMode::Queue, MqMode::Topic]
+                .into_iter()
+                .find(|mode| mode_word(*mode).eq_ignore_ascii_case(word))
+                .ok_or_else(|| WireError::argument(format!("{of}.MqMode must be Queue or Topic")))?,
+        };
+        let name = self.name.ok_or_else(|| missing("MqName"))?.to_owned();
+        Ok(MqTarget { region, mode, name })
+    }
 }
 
 /// Prints the fields, as the Python SDK orders them.
@@ -89,16 +139,14 @@ pub(crate) fn print(request: &CallbackRequest, out: &mut Writer) {
         CallbackAddress::Url(url) => out.leaf("CallBack", url),
         CallbackAddress::Queue | CallbackAddress::QueueUrl | CallbackAddress::Mq(_) => {}
     }
-    match request.format {
-        Some(CallbackFormat::Xml) => out.leaf("CallBackFormat", "XML"),
-        Some(CallbackFormat::Json) => out.leaf("CallBackFormat", "JSON"),
-        None => {}
+    if let Some(format) = request.format {
+        out.leaf("CallBackFormat", format_word(format));
     }
     match &request.address {
         CallbackAddress::Mq(target) => {
             out.open("CallBackMqConfig");
             out.leaf("MqRegion", &target.region);
-            out.leaf("MqMode", if target.mode == MqMode::Queue { "Queue" } else { "Topic" });
+            out.leaf("MqMode", mode_word(target.mode));
             out.leaf("MqName", &target.name);
             out.close("CallBackMqConfig");
             out.leaf("CallBackType", "TDMQ");

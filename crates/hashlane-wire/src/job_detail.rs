@@ -11,8 +11,8 @@ use hashlane_lanes::Algorithm;
 
 use crate::TimeOffset;
 
-pub use parse::parse;
-pub use print::{print_described, print_submitted};
+pub use parse::{parse, parse_listed};
+pub use print::{print_described, print_listed, print_submitted};
 
 /// A time that is not reached yet.
 const NO_TIME: &str = "-";
@@ -165,7 +165,7 @@ const fn failure_word(code: FailureCode) -> &'static str {
 }
 
 /// The element of a digest.
-const fn digest_name(algorithm: Algorithm) -> &'static str {
+pub(crate) const fn digest_name(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Md5 => "MD5",
         Algorithm::Sha1 => "SHA1",

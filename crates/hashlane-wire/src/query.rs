@@ -5,9 +5,12 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
 
 use crate::{ErrorCode, WireError};
+
+/// What stays as it is in a value that we print: the unreserved characters of RFC 3986.
+pub(crate) const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The fields of a query, decoded, in order.
 #[derive(Debug, Clone, Default)]

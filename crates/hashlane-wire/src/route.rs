@@ -198,10 +198,19 @@ impl Request<'_> {
         if !key.is_empty() {
             return Call::Storage { key: Some(key.to_owned()), operation: self.object_operation(head) };
         }
-        if self.method == "GET" && !bucket_named && !self.has_any(&LISTING) {
+        if self.method == "GET" && !bucket_named && (!self.has_any(&LISTING) || self.is_service_listing()) {
             return Call::Storage { key: None, operation: StorageOperation::ListBuckets };
         }
         Call::Storage { key: Some(String::new()), operation: self.bucket_operation() }
+    }
+
+    /// The Python SDK lists buckets by an empty `marker` and `max-keys`, and its listings of one bucket have more; no other SDK
+    /// sends empty values.
+    fn is_service_listing(&self) -> bool {
+        let mut names: Vec<String> = self.query.names().map(str::to_ascii_lowercase).collect();
+        names.retain(|name| !name.starts_with("q-"));
+        names.sort_unstable();
+        names == ["marker", "max-keys"] && self.query.value("marker").is_none()
     }
 
     /// `versionId` counts only with a value: SDKs send it empty for the current version.

@@ -9,11 +9,13 @@
 //! [`Presented::signs_header`]. There is no memory of signatures seen, so a request can be replayed within its window.
 
 mod canonical;
+mod fault;
 mod hmac;
 mod make;
 mod presented;
 mod verify;
 
+pub use fault::{ErrorDialect, Fault};
 pub use make::{authorization, presigned_query};
 pub use presented::{Presented, presented};
 pub use verify::{Rules, verify};

@@ -42,6 +42,25 @@ impl TimeOffset {
         (minutes < 60 && total <= Self::MINUTES_MAX).then_some(TimeOffset { minutes: sign * total })
     }
 
+    /// Reads a time with its offset, as [`TimeOffset::print`] writes it; the offset also as `+08:00` or `Z`, and with a space
+    /// for its plus, which is what becomes of one that a client did not percent-encode. `None` for everything else.
+    pub fn read(text: &str) -> Option<Timestamp> {
+        let (local, offset) = text.split_at_checked("YYYY-MM-DDTHH:MM:SS".len())?;
+        let offset = match offset.strip_prefix(' ') {
+            _ if offset == "Z" => TimeOffset::UTC,
+            Some(digits) => TimeOffset::parse(&format!("+{digits}"))?,
+            None => TimeOffset::parse(offset)?,
+        };
+        let places = local.bytes().zip(b"0000-00-00T00:00:00".iter());
+        if !places.clone().all(|(byte, like)| if *like == b'0' { byte.is_ascii_digit() } else { byte == *like }) {
+            return None;
+        }
+        // A leap second, which the parser takes, is no time of a job.
+        let at: jiff::civil::DateTime = local.parse().ok().filter(|_| !local.ends_with("60"))?;
+        let utc = jiff::tz::TimeZone::UTC.to_timestamp(at).ok()?.as_second();
+        Some(Timestamp::from_unix_seconds(utc - i64::from(offset.minutes) * 60))
+    }
+
     /// `YYYY-MM-DDTHH:MM:SS+0800`. Times outside of the years 0 to 9999 are moved to the nearest of them.
     pub fn print(self, time: Timestamp) -> String {
         let minutes = self.minutes.clamp(-Self::MINUTES_MAX, Self::MINUTES_MAX);
@@ -75,6 +94,41 @@ mod tests {
         assert_eq!(TimeOffset::default().print(time), "2022-07-18T15:16:43+0800");
         assert_eq!(TimeOffset::UTC.print(time), "2022-07-18T07:16:43+0000");
         assert_eq!(TimeOffset { minutes: -210 }.print(time), "2022-07-18T03:46:43-0330");
+    }
+
+    #[test]
+    fn a_printed_time_is_read_again() {
+        for seconds in [0, -1, 1_658_128_603, 253_402_128_000 - 1] {
+            let time = Timestamp::from_unix_seconds(seconds);
+            for minutes in [0, 480, -210, 840, -840] {
+                assert_eq!(TimeOffset::read(&TimeOffset { minutes }.print(time)), Some(time));
+            }
+        }
+        let time = Some(Timestamp::from_unix_seconds(1_658_128_603));
+        for text in ["2022-07-18T15:16:43+08:00", "2022-07-18T15:16:43 0800", "2022-07-18T07:16:43Z"] {
+            assert_eq!(TimeOffset::read(text), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_of_the_wire_is_not_read() {
+        for text in [
+            "",
+            "-",
+            "2022-07-18",
+            "2022-07-18T15:16:43",
+            "2022-07-18 15:16:43+0800",
+            "2022-07-18T15:16:43.5+0800",
+            "2022-07-18T15:16:60+0800",
+            "2022-07-18T24:00:00+0800",
+            "2022-02-30T00:00:00+0800",
+            "2022-07-18T15:16:43+08",
+            "2022-07-18T15:16:43  0800",
+            "+022-07-18T15:16:43+0800",
+            "2022-07-18T15:16:4é+0800",
+        ] {
+            assert_eq!(TimeOffset::read(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! Promises: texts are taken as they are and checked where they are used, so that a flag, a variable and a line of the
 //! configuration file are refused in the same words. Leaves out what a command does: `commands/<name>.rs`.
 
+pub(crate) mod jobs;
+pub(crate) mod queues;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -35,6 +38,9 @@ pub(crate) enum Command {
     /// Submit jobs and ask for them
     #[command(subcommand)]
     Job(JobCommand),
+    /// Look at queues, change them, make more of them
+    #[command(subcommand)]
+    Queue(queues::QueueCommand),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -58,8 +64,8 @@ pub(crate) struct DemoArgs {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
-    /// How log lines look; HASHLANE_LOG filters them, like info or hashlane_worker=debug
-    #[arg(long, env = "HASHLANE_LOG_FORMAT", value_name = "human|json", default_value = "human")]
+    /// How log lines look; HASHLANE_LOG_FILTER filters them, like info or hashlane_worker=debug
+    #[arg(long, env = "HASHLANE_LOG", value_name = "human|json", default_value = "human")]
     #[arg(value_parser = LogFormat::read)]
     pub(crate) log: LogFormat,
 }
@@ -131,6 +137,14 @@ pub(crate) enum JobCommand {
     Get(GetArgs),
     /// Wait until the jobs have ended; exits 1 when one did not succeed
     Wait(GetArgs),
+    /// Print the bucket's jobs, the newest first
+    ///
+    /// With --json one object per job and line, as `get` prints it, but without what became of callbacks.
+    List(jobs::ListArgs),
+    /// Cancel jobs, also running ones; prints the ids of those that are cancelled now
+    ///
+    /// Exits 1 when one has ended otherwise or does not exist.
+    Cancel(jobs::CancelArgs),
 }
 
 /// Where the service is. What is not given is read from credentials.toml of the data directory.
@@ -155,6 +169,9 @@ pub(crate) struct ConnectionArgs {
     /// The admin listener, for what the API cannot say
     #[arg(long, env = "HASHLANE_ADMIN_ENDPOINT", value_name = "URL")]
     pub(crate) admin_endpoint: Option<String>,
+    /// Certificates in PEM that are trusted for an https service beside the system's
+    #[arg(long, env = "HASHLANE_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<String>,
 }
 
 #[derive(Debug, Args)]

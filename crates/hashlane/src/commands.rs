@@ -5,7 +5,10 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod job;
 pub(crate) mod migrate;
+pub(crate) mod queue;
 pub(crate) mod serve;
+
+mod connection;
 
 use std::io::Write;
 

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use hashlane_job::BucketName;
 use hashlane_wire::TimeOffset;
+use hashlane_wire::sign::ErrorDialect;
 
 use crate::cli::SettingArgs;
 use access::Key;
@@ -56,6 +57,13 @@ pub(crate) enum Role {
     Worker,
 }
 
+/// `[tls]`.
+#[derive(Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
 /// `[worker]`.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -69,6 +77,7 @@ pub(crate) struct Worker {
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) async_object_bytes: Option<u64>,
+    pub(crate) sync_object_bytes: Option<u64>,
     pub(crate) body_bytes: usize,
     pub(crate) connections: usize,
     pub(crate) connections_per_ip: usize,
@@ -89,6 +98,8 @@ pub(crate) struct Config {
     pub(crate) time_offset: TimeOffset,
     pub(crate) auto_open: bool,
     pub(crate) require_signed_host: bool,
+    pub(crate) error_dialect: ErrorDialect,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) store_url: String,
     pub(crate) retention: Duration,
     pub(crate) buckets: Vec<Bucket>,
@@ -154,14 +165,18 @@ fn read<'a>(
     })?;
     let auto_open = root.read("auto_open", Kind::Boolean, "true", boolean)?;
     let require_signed_host = root.read("require_signed_host", Kind::Boolean, "false", boolean)?;
+    let error_dialect = root.read("error_dialect", Kind::Text, "cos", read_error_dialect)?;
 
-    if root.has("tls") {
-        let tls = root.section("tls")?;
-        tls.read_required("cert", Kind::Text, address::path)?;
-        tls.read_required("key", Kind::Text, address::path)?;
-        later.push(Later::refused(&tls, "cert", "the api listener would speak plain http"));
-        tls.close()?;
-    }
+    let tls = match root.has("tls") {
+        false => None,
+        true => {
+            let tls = root.section("tls")?;
+            let cert = tls.read_required("cert", Kind::Text, address::path)?;
+            let key = tls.read_required("key", Kind::Text, address::path)?;
+            tls.close()?;
+            Some(TlsFiles { cert, key })
+        }
+    };
 
     let store = root.section("store")?;
     let given = Given { text: args.store.as_deref(), names: "--store or HASHLANE_STORE" };
@@ -220,6 +235,7 @@ fn read<'a>(
     let limits_table = root.section("limits")?;
     let limits = Limits {
         async_object_bytes: limits_table.read("async_object_bytes", Kind::Quantity, "unlimited", size_or_unlimited)?,
+        sync_object_bytes: limits_table.read("sync_object_bytes", Kind::Quantity, "128MiB", size_or_unlimited)?,
         body_bytes: limits_table.read("body_bytes", Kind::Quantity, "128KiB", |text| match size_some(text)? {
             bytes @ 1024..=0x400_0000 => Ok(small(bytes)),
             _ => Err("it must be from 1KiB to 64MiB".into()),
@@ -232,8 +248,6 @@ fn read<'a>(
             count::<1, 1_000_000>,
         )?),
     };
-    Later::ignored(&limits_table, "sync_object_bytes", "there are no synchronous requests yet", &mut later);
-    limits_table.read("sync_object_bytes", Kind::Quantity, "128MiB", size_or_unlimited)?;
     let rate = limits_table.read("requests_per_second", Kind::Number, "0", count::<0, 1_000_000_000>)?;
     if rate > 0 {
         let danger = "requests would come in without the limit you ask for";
@@ -289,6 +303,8 @@ fn read<'a>(
         time_offset,
         auto_open,
         require_signed_host,
+        error_dialect,
+        tls,
         store_url,
         retention,
         buckets,
@@ -313,6 +329,14 @@ fn read_role(text: &str) -> Result<Role, String> {
             let near = suggestion::did_you_mean(other, ["all", "api", "worker"]);
             Err(format!("{other:?} is not a role: it is all, api or worker{near}"))
         }
+    }
+}
+
+fn read_error_dialect(text: &str) -> Result<ErrorDialect, String> {
+    match text {
+        "cos" => Ok(ErrorDialect::Cos),
+        "ci" => Ok(ErrorDialect::Ci),
+        other => Err(format!("{other:?} is not a dialect: it is cos or ci")),
     }
 }
 

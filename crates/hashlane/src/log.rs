@@ -1,6 +1,6 @@
 //! Logs: one line per event on stderr, for people or as JSON.
 //!
-//! `HASHLANE_LOG` filters (`debug`, `hashlane_worker=debug,info`). Secrets are kept out where events are written; nothing
+//! `HASHLANE_LOG_FILTER` filters (`debug`, `hashlane_worker=debug,info`). Secrets are kept out where events are written; nothing
 //! here could find them.
 
 use std::io::IsTerminal;
@@ -11,7 +11,7 @@ use crate::cli::LogFormat;
 use crate::failure::Failure;
 
 /// The variable that filters.
-const FILTER: &str = "HASHLANE_LOG";
+const FILTER: &str = "HASHLANE_LOG_FILTER";
 
 /// Installs the process's log; `default` filters when the variable says nothing.
 pub(crate) fn start(format: LogFormat, default: &str) -> Result<(), Failure> {

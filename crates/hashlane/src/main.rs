@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use cli::queues::QueueCommand;
 use cli::{Cli, Command, ConfigCommand, JobCommand};
 use failure::Failure;
 
@@ -33,6 +34,11 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Job(JobCommand::Submit(args)) => commands::job::submit::run(&args),
         Command::Job(JobCommand::Get(args)) => commands::job::get::run(&args),
         Command::Job(JobCommand::Wait(args)) => commands::job::wait::run(&args),
+        Command::Job(JobCommand::List(args)) => commands::job::list::run(&args),
+        Command::Job(JobCommand::Cancel(args)) => commands::job::cancel::run(&args),
+        Command::Queue(QueueCommand::List(args)) => commands::queue::list::run(&args),
+        Command::Queue(QueueCommand::Update(args)) => commands::queue::update::run(&args),
+        Command::Queue(QueueCommand::Create(args)) => commands::queue::create::run(&args),
         Command::Config(ConfigCommand::Check(args)) => commands::config::check(&args),
         Command::Config(ConfigCommand::Show(args)) => commands::config::show(&args),
         Command::Migrate(args) => commands::migrate::run(&args),

@@ -14,7 +14,7 @@ use hashlane_callback::{CallbackOptions, Transports};
 use hashlane_engine::{BucketConfig, Engine, EngineOptions};
 use hashlane_job::{SteadyClock, SystemClock};
 use hashlane_lanes::Platform;
-use hashlane_server::{AccessKey, ApiOptions, Limits, Listening};
+use hashlane_server::{AccessKey, ApiOptions, Limits, Listening, Tls};
 use hashlane_store::{JobStore, QueueDefaults, StoreError, StoreErrorKind, StoreOptions};
 use hashlane_wire::{HostRules, sign};
 use hashlane_worker::{Worker, WorkerOptions};
@@ -40,6 +40,7 @@ pub(crate) struct Service {
     engine: Engine,
     worker: Option<Worker>,
     api: Option<Listening>,
+    tls: Option<Tls>,
     admin: Option<Listening>,
     grace: Duration,
     credentials: Credentials,
@@ -71,6 +72,7 @@ impl Service {
         let engine = Engine::start_on(platform, engine_options(config), bucket_configs(config))
             .map_err(|error| Failure::cannot(error.to_string()))?;
 
+        let tls = load_tls(config)?;
         let transports = Transports::new(CallbackOptions {
             allow_networks: config.callback.allow_networks.clone(),
             timeout: CALLBACK_TIMEOUT,
@@ -86,11 +88,17 @@ impl Service {
             Some(address) => Some(bind(address, "--admin").await?),
             None => None,
         };
-        let url = |listener: &TcpListener| Ok(format!("http://{}", reachable(listener.local_addr().map_err(lost)?)));
+        let url = |scheme: &str, listener: &TcpListener| {
+            Ok(format!("{scheme}://{}", reachable(listener.local_addr().map_err(lost)?)))
+        };
         let has_own_pair = config.keys.is_empty();
         let mut credentials = credentials_of(config)?;
-        credentials.endpoint = api_listener.as_ref().map(url).transpose()?.unwrap_or_default();
-        credentials.admin_endpoint = admin_listener.as_ref().map(url).transpose()?;
+        credentials.endpoint = api_listener
+            .as_ref()
+            .map(|it| url(if tls.is_some() { "https" } else { "http" }, it))
+            .transpose()?
+            .unwrap_or_default();
+        credentials.admin_endpoint = admin_listener.as_ref().map(|it| url("http", it)).transpose()?;
         if has_own_pair {
             credentials.write(&config.data_dir)?;
         }
@@ -98,20 +106,31 @@ impl Service {
         let metrics = hashlane_server::install_metrics();
         let admin =
             admin_listener.map(|it| hashlane_server::serve_admin(it, store.clone(), engine.clone(), metrics.clone()));
-        let api = api_listener
-            .map(|it| hashlane_server::serve_api(it, store.clone(), engine.clone(), api_options(config, &credentials)));
+        let api = api_listener.map(|it| {
+            hashlane_server::serve_api(
+                it,
+                store.clone(),
+                engine.clone(),
+                api_options(config, &credentials, tls.clone()),
+            )
+        });
         let worker = match config.role {
             Role::All | Role::Worker => {
                 Some(Worker::start(store.clone(), engine.clone(), transports, worker_options(config)))
             }
             Role::Api => None,
         };
-        Ok(Service { store, engine, worker, api, admin, grace: config.worker.grace, credentials, has_own_pair })
+        Ok(Service { store, engine, worker, api, tls, admin, grace: config.worker.grace, credentials, has_own_pair })
     }
 
     /// Where the API really listens; `None` in the role of a worker.
     pub(crate) fn api_addr(&self) -> Option<SocketAddr> {
         self.api.as_ref().map(Listening::local_addr)
+    }
+
+    /// The certificate of the API, which can be reloaded; `None` when it speaks plain HTTP.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Where the admin listener really listens, unless it is off.
@@ -156,6 +175,12 @@ pub(crate) fn refuse_what_comes_later(config: &Config) -> Result<(), Failure> {
     if refused.is_empty() { Ok(()) } else { Err(Failure::cannot(refused.join("\nhashlane: "))) }
 }
 
+/// The certificate of the API, where one is configured.
+pub(crate) fn load_tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let loaded = config.tls.as_ref().map(|files| Tls::load(&files.cert, &files.key)).transpose();
+    loaded.map_err(|error| Failure::cannot(format!("the certificate of [tls] cannot be used: {error}")))
+}
+
 /// Makes a folder that only its owner can enter, and those above it; one that exists is left as it is.
 pub(crate) fn create_private_folder(path: &Path) -> Result<(), Failure> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -198,6 +223,22 @@ fn credentials_of(config: &Config) -> Result<Credentials, Failure> {
     Ok(Credentials { endpoint: String::new(), bucket, region, secret_id, secret_key, admin_endpoint: None })
 }
 
+/// Opens what `serve` would read from, to tell whether it could: platform, memory budget, buckets. A folder that `serve`
+/// makes by itself need not be there yet.
+///
+/// # Errors
+/// What `serve` would say.
+pub(crate) async fn check_engine(config: &Config) -> Result<(), Failure> {
+    let platform = forced_platform()?;
+    let own =
+        config.own_folder.as_ref().filter(|folder| !folder.exists()).map(|folder| hashlane_engine::folder_url(folder));
+    let mut buckets = bucket_configs(config);
+    buckets.retain(|bucket| Some(&bucket.storage) != own.as_ref());
+    let engine = Engine::start_on(platform, engine_options(config), buckets);
+    engine.map_err(|error| Failure::cannot(error.to_string()))?.stop().await;
+    Ok(())
+}
+
 fn engine_options(config: &Config) -> EngineOptions {
     EngineOptions {
         hash_threads: config.worker.hash_threads,
@@ -215,7 +256,7 @@ fn bucket_configs(config: &Config) -> Vec<BucketConfig> {
     config.buckets.iter().map(of).collect()
 }
 
-fn api_options(config: &Config, credentials: &Credentials) -> ApiOptions {
+fn api_options(config: &Config, credentials: &Credentials, tls: Option<Tls>) -> ApiOptions {
     let everything = || vec!["*".to_owned()];
     let mut keys: Vec<AccessKey> = Vec::new();
     for key in &config.keys {
@@ -245,10 +286,13 @@ fn api_options(config: &Config, credentials: &Credentials) -> ApiOptions {
             default_region: credentials.region.clone(),
         },
         sign_rules: sign::Rules { skew_seconds: CLOCK_SKEW_SECONDS, require_signed_host: config.require_signed_host },
+        error_dialect: config.error_dialect,
+        tls,
         auto_open: config.auto_open,
         time_offset: config.time_offset,
         limits: Limits {
             body_bytes: config.limits.body_bytes,
+            sync_object_bytes: config.limits.sync_object_bytes,
             connections_max: config.limits.connections,
             connections_per_ip_max: config.limits.connections_per_ip,
             ..Limits::default()

@@ -144,7 +144,9 @@ fn logs_are_json_lines_when_asked_for_and_never_hold_the_secret() {
     assert!(!human.contains('\x1b'), "no colours where there is no terminal");
 
     let mut command = hashlane(folder.path());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--log", "json"]).env("HASHLANE_LOG", "trace");
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--log", "json"])
+        .env("HASHLANE_LOG_FILTER", "trace");
     let json = Server::start_command(&mut command).end_by(Signal::TERM).2;
     for line in json.lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));

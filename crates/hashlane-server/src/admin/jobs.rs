@@ -11,30 +11,24 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
+use super::json::{self, Problem};
+
 /// The job, 404 when no bucket has it, 503 when the store does not answer.
 pub(super) async fn answer(store: &JobStore, engine: &Engine, id: &str) -> Response<Full<Bytes>> {
     let Some(id) = JobId::parse(id) else {
-        return problem(StatusCode::NOT_FOUND, "no such job");
+        return Problem::new(StatusCode::NOT_FOUND, "no such job").answer();
     };
     for bucket in engine.buckets() {
         match store.get(&bucket.name, &[id]).await {
             Ok(jobs) => {
                 if let Some(job) = jobs.first() {
-                    return answer_json(StatusCode::OK, job_json(job, &bucket.region));
+                    return json::answer(StatusCode::OK, &job_json(job, &bucket.region));
                 }
             }
-            Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+            Err(error) => return Problem::from(error).answer(),
         }
     }
-    problem(StatusCode::NOT_FOUND, "no such job")
-}
-
-fn problem(status: StatusCode, error: &str) -> Response<Full<Bytes>> {
-    answer_json(status, json!({ "error": error }))
-}
-
-fn answer_json(status: StatusCode, body: Value) -> Response<Full<Bytes>> {
-    super::typed(status, "application/json", format!("{body:#}\n"))
+    Problem::new(StatusCode::NOT_FOUND, "no such job").answer()
 }
 
 fn job_json(job: &Job, region: &str) -> Value {

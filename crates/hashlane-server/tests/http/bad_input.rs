@@ -184,7 +184,7 @@ async fn paths_and_methods_that_the_api_does_not_know_are_told_so() {
         ("PATCH", "/file_jobs", 405, "MethodNotAllowed"),
         ("DELETE", "/file_jobs/f93984788066911ed89ed352d4d9d2084", 405, "MethodNotAllowed"),
         ("POST", "/docqueue", 405, "MethodNotAllowed"),
-        ("GET", "/file_queue", 405, "MethodNotAllowed"),
+        ("PUT", "/file_queue", 405, "MethodNotAllowed"),
         ("GET", "/%ff", 400, "InvalidURI"),
     ] {
         let reply = Ask::new(method, target).host(ci).signed().send(server.api).await;

@@ -129,7 +129,8 @@ impl Reply {
         assert!(self.header("Date").is_some_and(|date| date.ends_with(" GMT")), "{self:?}");
         assert!(matches!(self.header("Server"), Some("tencent-ci" | "tencent-cos")), "{self:?}");
         assert_eq!(self.header("x-cos-error-code"), None);
-        if !self.body.is_empty() {
+        // Objects have types of their own.
+        if self.body.starts_with(b"<?xml") {
             assert_eq!(self.header("Content-Type"), Some("application/xml"));
         }
     }

@@ -2,11 +2,21 @@
 
 mod access;
 mod admin;
+mod admin_queues;
 mod bad_input;
+mod cancels;
 mod capture;
 mod connections;
+mod dialects;
 mod exchange;
+mod job_lists;
 mod jobs;
 mod mutations;
+mod queues;
 mod replay;
 mod server;
+mod services;
+mod storage;
+mod storage_buckets;
+mod sync_hashes;
+mod tls;

@@ -7,7 +7,7 @@ use hashlane_engine::{BucketConfig, Engine, EngineOptions};
 use hashlane_job::{BucketName, Clock, ManualClock, Notify, Queue, QueueId, Timestamp};
 use hashlane_server::{AccessKey, ApiOptions, Limits, Listening, install_metrics, serve_admin, serve_api};
 use hashlane_store::{JobStore, QueueDefaults, StoreOptions};
-use hashlane_wire::sign::Rules;
+use hashlane_wire::sign::{ErrorDialect, Rules};
 use hashlane_wire::{HostRules, TimeOffset};
 use tokio::net::TcpListener;
 
@@ -29,10 +29,13 @@ pub(crate) struct Server {
     pub(crate) api: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) store: JobStore,
+    pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) listening: Listening,
     /// The folder of the bucket's objects.
     pub(crate) objects: std::path::PathBuf,
+    /// How many synchronous hashes may run.
+    pub(crate) awaited_slots: usize,
     _admin_listening: Listening,
     _directory: tempfile::TempDir,
 }
@@ -83,15 +86,18 @@ impl Server {
         let buckets = vec![configured(BUCKET, &objects), configured(OTHER_BUCKET, &others)];
         let engine = Engine::start(options, buckets).expect("the engine starts");
 
+        let awaited_slots = engine.awaited_slots();
         let listening = serve_api(free_port().await, store.clone(), engine.clone(), setup.options);
-        let admin = serve_admin(free_port().await, store.clone(), engine, install_metrics());
+        let admin = serve_admin(free_port().await, store.clone(), engine.clone(), install_metrics());
         Server {
             api: listening.local_addr(),
             admin: admin.local_addr(),
             store,
+            engine,
             clock,
             listening,
             objects,
+            awaited_slots,
             _admin_listening: admin,
             _directory: directory,
         }
@@ -122,6 +128,8 @@ fn api_options(clock: Arc<ManualClock>) -> ApiOptions {
             default_region: "ap-chongqing".into(),
         },
         sign_rules: Rules { skew_seconds: 900, require_signed_host: false },
+        error_dialect: ErrorDialect::Cos,
+        tls: None,
         auto_open: true,
         time_offset: TimeOffset { minutes: 8 * 60 },
         limits: patient_limits(),

@@ -10,13 +10,31 @@ use crate::xml::{self, Element, Limits};
 /// # Errors
 /// `InvalidContent` when it is no well-formed answer with the root `Response`, or a number in it is none.
 pub fn parse(body: &[u8]) -> Result<(Vec<JobDetail>, Vec<String>), WireError> {
+    let root = response(body)?;
+    let missing = root.children_named("NonExistJobIds").map(|id| id.raw_text().to_owned());
+    Ok((jobs(&root)?, missing.filter(|id| !id.is_empty()).collect()))
+}
+
+/// The jobs of a list, and the token of its next page.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_listed(body: &[u8]) -> Result<(Vec<JobDetail>, Option<String>), WireError> {
+    let root = response(body)?;
+    let token = root.children_named("NextToken").next().map(|token| token.raw_text().trim().to_owned());
+    Ok((jobs(&root)?, token.filter(|token| !token.is_empty())))
+}
+
+fn response(body: &[u8]) -> Result<Element, WireError> {
     let root = xml::parse(body, Limits::ANSWER)?;
     if root.name() != "Response" {
         return Err(WireError::content("the root of the answer is not Response"));
     }
-    let jobs = root.children_named("JobsDetail").filter(|job| !job.children().is_empty()).map(detail);
-    let missing = root.children_named("NonExistJobIds").map(|id| id.raw_text().to_owned());
-    Ok((jobs.collect::<Result<_, _>>()?, missing.filter(|id| !id.is_empty()).collect()))
+    Ok(root)
+}
+
+fn jobs(root: &Element) -> Result<Vec<JobDetail>, WireError> {
+    root.children_named("JobsDetail").filter(|job| !job.children().is_empty()).map(detail).collect()
 }
 
 fn detail(job: &Element) -> Result<JobDetail, WireError> {

@@ -32,6 +32,25 @@ pub fn print_described(jobs: &[Job], missing: &[String], region: &str, offset: T
     out.finish()
 }
 
+/// The answer of a list: a page of jobs, and the token with which the list goes on, if it does.
+pub fn print_listed(
+    jobs: &[Job],
+    next_token: Option<&str>,
+    request_id: &str,
+    region: &str,
+    offset: TimeOffset,
+) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.open("Response");
+    out.leaf("RequestId", request_id);
+    for job in jobs {
+        write_detail(&JobDetail::described(job, region, offset), &mut out);
+    }
+    out.leaf("NextToken", next_token.unwrap_or_default());
+    out.close("Response");
+    out.finish()
+}
+
 fn write_detail(job: &JobDetail, out: &mut Writer) {
     out.open("JobsDetail");
     out.leaf("Code", &job.code);

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::Fault;
 use super::canonical::{self, Terms};
+use crate::RequestHead;
 use crate::query::{decode_form, raw_fields};
-use crate::{RequestHead, WireError};
 
 /// The names that a list may have. SDKs sign some twenty; the bound keeps the work of a verification small.
 const NAMES_MAX: usize = 256;
@@ -82,16 +83,16 @@ impl Window {
 /// `q-signature` in the query. A header wins over the URL.
 ///
 /// # Errors
-/// 403 AccessDenied for a signature that cannot be read: missing, repeated or malformed fields, another algorithm,
+/// [`Fault::Unreadable`]: missing, repeated or malformed fields, another algorithm,
 /// several Authorization headers.
-pub fn presented(head: &RequestHead<'_>) -> Result<Option<Presented>, WireError> {
+pub fn presented(head: &RequestHead<'_>) -> Result<Option<Presented>, Fault> {
     let mut headers = head.header_values("authorization");
     let (first, second) = (headers.next().unwrap_or_default(), headers.next());
     if second.is_some() {
-        return Err(WireError::access_denied());
+        return Err(Fault::Unreadable);
     }
     let fields = if !first.is_empty() {
-        let text = std::str::from_utf8(first).map_err(|_| WireError::access_denied())?;
+        let text = std::str::from_utf8(first).map_err(|_| Fault::Unreadable)?;
         Fields::collect(raw_fields(text).map(|(name, value)| (Cow::Borrowed(name), Some(Cow::Borrowed(value)))))?
     } else if raw_fields(head.query).any(|(name, _)| decoded(name).as_deref() == Some("q-signature")) {
         // Names that are not UTF-8 are none of ours.
@@ -99,7 +100,7 @@ pub fn presented(head: &RequestHead<'_>) -> Result<Option<Presented>, WireError>
     } else {
         return Ok(None);
     };
-    fields.presented(token(head)).map(Some).ok_or_else(WireError::access_denied)
+    fields.presented(token(head)).map(Some).ok_or(Fault::Unreadable)
 }
 
 /// The token of a temporary key, from either header, else from either parameter.
@@ -136,7 +137,7 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Takes the fields by name and ignores others. A value of `None` is one that could not be decoded.
-    fn collect(all: impl Iterator<Item = (Cow<'a, str>, Option<Cow<'a, str>>)>) -> Result<Fields<'a>, WireError> {
+    fn collect(all: impl Iterator<Item = (Cow<'a, str>, Option<Cow<'a, str>>)>) -> Result<Fields<'a>, Fault> {
         let mut fields = Fields::default();
         for (name, value) in all {
             let slot = match &*name {
@@ -149,9 +150,9 @@ impl<'a> Fields<'a> {
                 "q-signature" => &mut fields.signature,
                 _ => continue,
             };
-            let value = value.ok_or_else(WireError::access_denied)?;
+            let value = value.ok_or(Fault::Unreadable)?;
             if slot.replace(value).is_some() {
-                return Err(WireError::access_denied());
+                return Err(Fault::Unreadable);
             }
         }
         Ok(fields)

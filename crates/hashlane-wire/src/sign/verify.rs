@@ -3,10 +3,10 @@
 use hashlane_job::Timestamp;
 use subtle::ConstantTimeEq as _;
 
-use super::Presented;
 use super::canonical::{SignedHost, signature};
 use super::presented::Window;
-use crate::{ErrorCode, RequestHead, WireError};
+use super::{Fault, Presented};
+use crate::RequestHead;
 
 /// Settings of verification.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,8 @@ const NO_SECRET: &str = "no such key, but the same work";
 /// The work does not depend on whether the key exists, nor on where a wrong signature differs.
 ///
 /// # Errors
-/// 403 with the codes and texts of signing.md section 4, COS column.
+/// [`Fault::Unreadable`] when the rules demand a signed Host, [`Fault::UnknownKey`], [`Fault::Expired`],
+/// [`Fault::NotYetValid`], [`Fault::WrongDigest`].
 pub fn verify(
     head: &RequestHead<'_>,
     presented: &Presented,
@@ -41,18 +42,17 @@ pub fn verify(
     body_bytes: Option<u64>,
     now: Timestamp,
     rules: Rules,
-) -> Result<(), WireError> {
+) -> Result<(), Fault> {
     if rules.require_signed_host && !presented.signs_header("host") {
-        return Err(WireError::access_denied());
+        return Err(Fault::Unreadable);
     }
     let matches = matches(head, presented, secret.unwrap_or(NO_SECRET), body_bytes);
     if secret.is_none() {
-        let message = "The Access Key Id you provided does not exist in our records";
-        return Err(WireError::new(ErrorCode::InvalidAccessKeyId, message));
+        return Err(Fault::UnknownKey);
     }
     check_time([presented.sign_window, presented.key_window], now, rules.skew_seconds)?;
     if !matches {
-        return Err(WireError::new(ErrorCode::SignatureDoesNotMatch, "The Signature you specified is invalid."));
+        return Err(Fault::WrongDigest);
     }
     Ok(())
 }
@@ -66,15 +66,13 @@ fn matches(head: &RequestHead<'_>, presented: &Presented, secret: &str, body_byt
         .into()
 }
 
-fn check_time(windows: [Window; 2], now: Timestamp, skew_seconds: i64) -> Result<(), WireError> {
+fn check_time(windows: [Window; 2], now: Timestamp, skew_seconds: i64) -> Result<(), Fault> {
     let now = now.unix_seconds();
     if windows.iter().any(|window| now > window.end) {
-        // Node compares this text to learn that its clock is wrong.
-        return Err(WireError::new(ErrorCode::AccessDenied, "Request has expired"));
+        return Err(Fault::Expired);
     }
     if windows.iter().any(|window| now < window.start.saturating_sub(skew_seconds)) {
-        let message = "The signature is not valid yet; compare the clock of the client with the Date of this answer";
-        return Err(WireError::new(ErrorCode::RequestTimeTooSkewed, message));
+        return Err(Fault::NotYetValid);
     }
     Ok(())
 }

@@ -26,6 +26,14 @@ impl Limits {
     /// A submit has some 800 pieces at most, and 1,900 more when each character of key and UserData is a reference.
     pub(crate) const REQUEST: Limits =
         Limits { depth_max: 16, elements_max: 256, attributes_max: 16, text_bytes_max: 8 << 10, pieces_max: 5_000 };
+    /// Requests of the storage calls: 10,000 parts, or 1,000 keys (failure rules C8 and C9).
+    pub(crate) const STORAGE: Limits = Limits {
+        depth_max: 16,
+        elements_max: 40_000,
+        attributes_max: 16,
+        text_bytes_max: 8 << 10,
+        pieces_max: 200_000,
+    };
     /// Answers, as a client takes them: up to 100 jobs of some 30 elements, and room for those to come.
     pub(crate) const ANSWER: Limits = Limits {
         depth_max: 16,

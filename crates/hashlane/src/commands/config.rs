@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::cli::SettingArgs;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::{runtime, service};
 
 /// Says whether `serve` would start with these settings. What has no effect in this version is told on stderr.
 pub(crate) fn check(args: &SettingArgs) -> Result<ExitCode, Failure> {
@@ -13,6 +14,8 @@ pub(crate) fn check(args: &SettingArgs) -> Result<ExitCode, Failure> {
     if !refused.is_empty() {
         return Err(Failure::cannot(refused.join("\nhashlane: ")));
     }
+    service::load_tls(&config)?;
+    runtime::of_client()?.block_on(service::check_engine(&config))?;
     for text in config.later.iter().map(|it| &it.text).chain(&config.exposed_secrets()) {
         eprintln!("hashlane: warning: {text}");
     }

@@ -83,6 +83,7 @@ async fn show(config: &Config, service: &Service) -> Result<ExitCode, Failure> {
         token: None,
         bucket: credentials.bucket.clone(),
         region: credentials.region.clone(),
+        extra_roots: vec![],
     });
     let client = client.map_err(|error| Failure::no(format!("the client refuses the demo's own server: {error}")))?;
 

@@ -1,11 +1,12 @@
 //! `hashlane serve`: runs the service until it is told to stop.
 //!
 //! Promises: one line `ready ...` on stdout when everything answers; SIGTERM and SIGINT let work finish, a second SIGINT
-//! does not wait.
+//! does not wait; SIGHUP reads the certificate again.
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use hashlane_server::Tls;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{LogFormat, ServeArgs};
@@ -27,6 +28,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let runtime = runtime::of_service()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::new()?;
+        // Without a certificate SIGHUP keeps its usual meaning: a service ends with the terminal that it was started on.
+        let mut hang_up = config.tls.as_ref().map(|_| listen(SignalKind::hangup())).transpose()?;
         let service = Service::start(&config).await?;
         tell_start(&config, &service);
         if args.log == LogFormat::Human {
@@ -34,7 +37,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
             eprint_lossy(&paste::lines(credentials, &config.data_dir, service.has_own_pair(), "KEY"));
         }
         say_ready(&service)?;
-        signals.first().await;
+        tokio::select! {
+            () = signals.first() => {}
+            () = reload_at_each(hang_up.as_mut(), service.tls()) => {}
+        }
         stop(service, &mut signals).await
     });
     runtime::shut_down(runtime);
@@ -67,7 +73,6 @@ pub(super) struct Signals {
 impl Signals {
     /// Takes over the signals.
     pub(super) fn new() -> Result<Signals, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::cannot(format!("cannot listen to signals: {error}")));
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
@@ -81,6 +86,31 @@ impl Signals {
             _ = self.interrupt.recv() => (),
             _ = self.terminate.recv() => (),
         }
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::cannot(format!("cannot listen to signals: {error}")))
+}
+
+/// Reads the certificate again at each SIGHUP; never completes.
+async fn reload_at_each(hang_up: Option<&mut Signal>, tls: Option<&Tls>) {
+    if let (Some(hang_up), Some(tls)) = (hang_up, tls) {
+        while hang_up.recv().await.is_some() {
+            reload(tls).await;
+        }
+    }
+    std::future::pending().await
+}
+
+/// Reads the certificate again. A broken one changes nothing: whoever renews certificates sees the reason in the log.
+async fn reload(tls: &Tls) {
+    let again = tls.clone();
+    let reloaded = tokio::task::spawn_blocking(move || again.reload()).await;
+    match reloaded {
+        Ok(Ok(())) => tracing::info!(certificate = %tls.certificate().display(), "certificate read again"),
+        Ok(Err(error)) => tracing::error!(%error, "the new certificate cannot be used; the one before stays"),
+        Err(error) => tracing::error!(%error, "reading the certificate again failed; the one before stays"),
     }
 }
 
@@ -103,18 +133,21 @@ fn tell_start(config: &Config, service: &Service) {
             config.role
         );
     }
-    let exposed = service.api_addr().filter(|address| !address.ip().is_loopback());
+    let exposed = service.api_addr().filter(|address| !address.ip().is_loopback() && service.tls().is_none());
     if let Some(address) = exposed {
-        tracing::warn!("the api listens on {address} without TLS: put a TLS proxy before it when others can reach it");
+        tracing::warn!(
+            "the api listens on {address} without TLS: give it a certificate in [tls] when others can reach it"
+        );
     }
 }
 
 /// The one line that scripts wait for.
 fn say_ready(service: &Service) -> Result<(), Failure> {
     let mut line = String::from("ready");
-    for (name, address) in [("api", service.api_addr()), ("admin", service.admin_addr())] {
+    let api_scheme = if service.tls().is_some() { "https" } else { "http" };
+    for (name, scheme, address) in [("api", api_scheme, service.api_addr()), ("admin", "http", service.admin_addr())] {
         if let Some(address) = address {
-            line.push_str(&format!(" {name}=http://{address}"));
+            line.push_str(&format!(" {name}={scheme}://{address}"));
         }
     }
     line.push('\n');

@@ -1,7 +1,7 @@
 //! Settings of features that this version does not have yet.
 //!
-//! Promises: none is ignored in silence. Where going on would be wrong or unsafe (plain http instead of TLS, jobs in
-//! another store) `serve` refuses; elsewhere it logs what the setting would have done.
+//! Promises: none is ignored in silence. Where going on would be wrong or unsafe (jobs in another store, buckets
+//! without objects) `serve` refuses; elsewhere it logs what the setting would have done.
 
 use super::document::Section;
 

@@ -5,9 +5,14 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+/// Far longer than anything takes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary with an empty environment, in a directory of its own.
 pub fn hashlane(directory: &Path) -> Command {
@@ -42,6 +47,7 @@ pub struct Server {
     pub ready: String,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
+    log: Arc<(Mutex<String>, Condvar)>,
 }
 
 impl Server {
@@ -53,11 +59,17 @@ impl Server {
     pub fn start_command(command: &mut Command) -> Server {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
-        let mut err = child.stderr.take().expect("piped");
-        let stderr = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = err.read_to_string(&mut text);
-            text
+        let err = BufReader::new(child.stderr.take().expect("piped"));
+        let log = Arc::new((Mutex::new(String::new()), Condvar::new()));
+        let stderr = std::thread::spawn({
+            let log = log.clone();
+            move || {
+                for line in err.lines().map_while(Result::ok) {
+                    log.0.lock().expect("no panic").push_str(&format!("{line}\n"));
+                    log.1.notify_all();
+                }
+                log.0.lock().expect("no panic").clone()
+            }
         });
         let mut ready = String::new();
         out.read_line(&mut ready).expect("readable");
@@ -70,7 +82,7 @@ impl Server {
             let _ = out.read_to_string(&mut text);
             text
         });
-        Server { child, ready: ready.trim_end().to_owned(), stdout: Some(stdout), stderr: Some(stderr) }
+        Server { child, ready: ready.trim_end().to_owned(), stdout: Some(stdout), stderr: Some(stderr), log }
     }
 
     /// The value of `api=` or `admin=` in the ready line.
@@ -79,10 +91,22 @@ impl Server {
         self.ready.split(' ').find_map(|word| word.strip_prefix(&prefix)).map(str::to_owned)
     }
 
+    /// Sends a signal and goes on.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the process takes signals");
+    }
+
+    /// Waits until a text stands in the log so many times.
+    pub fn await_log(&self, text: &str, times: usize) {
+        let lacking = |log: &mut String| log.matches(text).count() < times;
+        let log = self.log.0.lock().expect("no panic");
+        let (log, waited) = self.log.1.wait_timeout_while(log, PATIENCE, lacking).expect("no panic");
+        assert!(!waited.timed_out(), "{text:?} is not {times} times in the log: {log}");
+    }
+
     /// Sends a signal and waits for the end; gives the status, what came on stdout after the ready line, and stderr.
     pub fn end_by(mut self, signal: Signal) -> (ExitStatus, String, String) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the process takes signals");
+        self.signal(signal);
         let status = self.child.wait().expect("the process ends");
         let text = |handle: Option<JoinHandle<String>>| handle.expect("once").join().expect("readable");
         (status, text(self.stdout.take()), text(self.stderr.take()))

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use hashlane_wire::JOB_IDS_MAX;
 use hashlane_wire::job_detail::JobDetail;
 
-use super::connection::{self, Connection};
 use super::record::JobRecord;
 use crate::cli::GetArgs;
+use crate::commands::connection::{self, Connection};
 use crate::failure::{EXIT_NO, Failure};
 use crate::runtime;
 

@@ -121,6 +121,6 @@ pub(super) fn is_final(job: &JobDetail) -> bool {
 }
 
 /// A key without control characters, which could otherwise forge lines or steer the terminal.
-pub(super) fn one_line(key: &str) -> String {
+pub(in crate::commands) fn one_line(key: &str) -> String {
     key.chars().flat_map(|char| if char.is_control() { char.escape_default().collect() } else { vec![char] }).collect()
 }

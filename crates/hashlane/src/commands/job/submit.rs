@@ -10,10 +10,10 @@ use hashlane_lanes::Algorithm;
 use hashlane_wire::SubmitRequest;
 use tokio::task::JoinHandle;
 
-use super::connection;
 use super::record::JobRecord;
 use super::wait;
 use crate::cli::{CallbackFormatArg, CallbackTypeArg, MqModeArg, SubmitArgs};
+use crate::commands::connection;
 use crate::failure::Failure;
 use crate::runtime;
 

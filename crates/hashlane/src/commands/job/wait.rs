@@ -10,9 +10,9 @@ use std::time::Duration;
 use hashlane_wire::job_detail::JobDetail;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::connection::{self, Connection};
 use super::{get, record};
 use crate::cli::GetArgs;
+use crate::commands::connection::{self, Connection};
 use crate::failure::{EXIT_NO, Failure};
 use crate::runtime;
 

@@ -21,6 +21,7 @@ const TOKEN: &str = "HASHLANE_TOKEN";
 /// The service and, where it is known, its admin listener.
 pub(super) struct Connection {
     pub(super) client: Client,
+    pub(super) bucket: String,
     pub(super) admin: Option<Admin>,
 }
 
@@ -56,6 +57,11 @@ pub(super) fn open(args: &ConnectionArgs) -> Result<Connection, Failure> {
         let same = endpoint.as_ref().is_none_or(|given| given.trim_end_matches('/') == stored.endpoint);
         stored.admin_endpoint.clone().filter(|_| same)
     });
+    let extra_roots = match given(&args.ca_file) {
+        None => Vec::new(),
+        Some(file) => std::fs::read(&file)
+            .map_err(|error| Failure::cannot(format!("--ca-file or HASHLANE_CA_FILE: cannot read {file}: {error}")))?,
+    };
     let config = ClientConfig {
         endpoint: endpoint
             .or_else(|| from_stored(|it| &it.endpoint))
@@ -67,7 +73,9 @@ pub(super) fn open(args: &ConnectionArgs) -> Result<Connection, Failure> {
         token: variable(TOKEN),
         bucket: bucket.or_else(|| from_stored(|it| &it.bucket)).ok_or_else(|| missing("--bucket", "BUCKET"))?,
         region: given(&args.region).or_else(|| from_stored(|it| &it.region)).unwrap_or_else(|| LOCAL_REGION.into()),
+        extra_roots,
     };
+    let bucket = config.bucket.clone();
     let client = Client::new(config).map_err(|error| Failure::cannot(error.to_string()))?;
-    Ok(Connection { client, admin: admin_endpoint.map(|endpoint| Admin::at(&endpoint)) })
+    Ok(Connection { client, bucket, admin: admin_endpoint.map(|endpoint| Admin::at(&endpoint)) })
 }
