@@ -18,6 +18,9 @@ REGION = "ap-chongqing"
 # Every name under it is this machine (see conftest.py).
 DOMAIN = "hash.test"
 
+# Where the official client sends calls of storage and of processing, and the label of each in the host names.
+ENDPOINTS = {"Endpoint": "cos", "EndpointCi": "ci"}
+
 # Long enough for a busy machine of continuous integration; nothing waits for it unless something is wrong.
 READY_SECONDS = 30
 
@@ -183,9 +186,10 @@ storage = "fs://{self.objects}"
         if mode == "ip":
             settings |= {"Region": self.region, "IP": "127.0.0.1", "Port": self.port}
         elif mode == "endpoint":
-            settings |= {"Region": self.region, "EndpointCi": f"ci.{self.region}.{DOMAIN}:{self.port}"}
+            settings |= {"Region": self.region}
+            settings |= {name: f"{label}.{self.region}.{DOMAIN}:{self.port}" for name, label in ENDPOINTS.items()}
         elif mode == "base-domain":
-            settings |= {"Region": self.region, "EndpointCi": f"{DOMAIN}:{self.port}"}
+            settings |= {"Region": self.region} | {name: f"{DOMAIN}:{self.port}" for name in ENDPOINTS}
         elif mode == "domain":
             settings |= {"Domain": f"127.0.0.1:{self.port}"}
         else:

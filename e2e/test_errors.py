@@ -142,12 +142,13 @@ def test_a_value_that_is_not_allowed_is_refused_with_its_code(guarded, arguments
 @pytest.mark.parametrize(
     "name, call",
     [
-        ("synchronous hash", lambda sdk: sdk.file_hash(Bucket=BUCKET, Key="a", Type="md5")),
-        ("upload", lambda sdk: sdk.put_object(Bucket=BUCKET, Key="new", Body=b"abc")),
-        ("deletion", lambda sdk: sdk.delete_object(Bucket=BUCKET, Key="a")),
+        ("access list", lambda sdk: sdk.put_object_acl(Bucket=BUCKET, Key="a", ACL="private")),
+        ("append", lambda sdk: sdk.append_object(Bucket=BUCKET, Key="new", Position=0, Data=b"abc")),
+        ("version", lambda sdk: sdk.delete_object(Bucket=BUCKET, Key="a", VersionId="1")),
+        ("end of a bucket", lambda sdk: sdk.delete_bucket(Bucket=BUCKET)),
     ],
 )
-def test_what_is_not_offered_yet_is_refused_in_the_same_words(guarded, name, call):
+def test_what_is_not_offered_is_refused_in_the_same_words(guarded, name, call):
     """An answer of 5xx would make the SDK wait and try again; a made-up success would be a lie."""
     status, _, message = refusal(lambda: call(guarded.sdk(**OWNER)))
     assert status in (403, 404, 405), (name, status, message)

@@ -3,7 +3,8 @@
 //! Both are the same accept loop on hyper's HTTP/1.1 with bounds on everything a client can send or hold ([`Limits`]). On the
 //! api every request goes one way: host, signature, permission (`access.rs`, deny by default), the route table on one screen
 //! (`routes.rs`), then one file per endpoint that parses, makes one call and prints. This crate holds no rule of the
-//! dialect (that is `hashlane-wire`), no SQL, and of the bytes of objects only those that pass through the storage calls; it knows neither the worker nor callbacks.
+//! dialect (that is `hashlane-wire`), no SQL, and of the bytes of objects only those that pass through the storage calls; it
+//! knows neither the worker nor callbacks.
 
 mod access;
 mod admin;
