@@ -126,11 +126,12 @@ fn has_signature(query: &str) -> bool {
     fields(query).iter().any(|(name, _)| form_decoded(name) == b"q-signature")
 }
 
-/// Without the fields of a signature.
+/// Without the fields of a signature, in any letter case: names are signed in lower case, so that those of a presigned URL
+/// would be there twice and listed once.
 fn unsigned_query(query: &str) -> String {
     let keep = |field: &&str| {
         let name = field.split('=').next().unwrap_or_default();
-        !form_decoded(name).starts_with(b"q-")
+        !form_decoded(name).to_ascii_lowercase().starts_with(b"q-")
     };
     query.split('&').filter(keep).collect::<Vec<_>>().join("&")
 }

@@ -78,6 +78,7 @@ pub(crate) struct Worker {
 pub(crate) struct Limits {
     pub(crate) async_object_bytes: Option<u64>,
     pub(crate) sync_object_bytes: Option<u64>,
+    pub(crate) sync_timeout: Duration,
     pub(crate) body_bytes: usize,
     pub(crate) connections: usize,
     pub(crate) connections_per_ip: usize,
@@ -236,6 +237,7 @@ fn read<'a>(
     let limits = Limits {
         async_object_bytes: limits_table.read("async_object_bytes", Kind::Quantity, "unlimited", size_or_unlimited)?,
         sync_object_bytes: limits_table.read("sync_object_bytes", Kind::Quantity, "128MiB", size_or_unlimited)?,
+        sync_timeout: limits_table.read("sync_timeout", Kind::Quantity, "10s", duration_some)?,
         body_bytes: limits_table.read("body_bytes", Kind::Quantity, "128KiB", |text| match size_some(text)? {
             bytes @ 1024..=0x400_0000 => Ok(small(bytes)),
             _ => Err("it must be from 1KiB to 64MiB".into()),

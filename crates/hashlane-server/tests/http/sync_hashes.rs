@@ -50,6 +50,17 @@ async fn each_algorithm_gives_its_one_digest_with_the_facts_of_the_object() {
 }
 
 #[tokio::test]
+async fn a_head_with_the_parameters_of_a_hash_is_a_plain_head() {
+    let server = Server::start().await;
+    write(&server, "a", b"hello");
+    let head = |query: &str| Ask::new("HEAD", &format!("/a{query}")).signed();
+    let (plain, hash) = (head(""), head("?ci-process=filehash&type=md6"));
+    let (plain, hash) = (plain.send(server.api).await, hash.send(server.api).await);
+    assert_eq!((hash.status, hash.header("Content-Length"), hash.body.len()), (200, Some("5"), 0));
+    assert_eq!((plain.status, plain.header("ETag")), (200, hash.header("ETag")));
+}
+
+#[tokio::test]
 async fn what_cannot_be_hashed_is_refused_with_its_code() {
     let server = Server::start().await;
     write(&server, "a", b"hello");
