@@ -34,7 +34,7 @@ impl<'a> RequestHead<'a> {
 }
 
 /// Without leading and trailing spaces and tabs (RFC 9110, section 5.5).
-fn trim_blanks(mut value: &[u8]) -> &[u8] {
+pub(crate) fn trim_blanks(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }

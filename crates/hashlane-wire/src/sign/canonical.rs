@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use super::hmac::{self, Hex};
 use crate::RequestHead;
 use crate::address::without_port;
+use crate::head::trim_blanks;
 use crate::query::{decode_form, raw_fields};
 
 /// All but the unreserved characters of RFC 3986.
@@ -80,14 +81,9 @@ pub(super) fn param_name(raw: &str) -> String {
 }
 
 fn headers<'a>(head: &RequestHead<'a>, host: SignedHost, body_bytes: Option<u64>) -> Vec<Field<'a>> {
-    let mut fields: Vec<Field<'a>> = Vec::with_capacity(head.headers.len() + 1);
-    for (name, _) in &head.headers {
-        let name = name.to_ascii_lowercase();
-        if !fields.iter().any(|(known, _)| *known == name) {
-            let values: Vec<&'a [u8]> = head.header_values(&name).collect();
-            fields.extend(values.into_iter().map(|value| (Cow::Owned(name.clone()), Cow::Borrowed(value))));
-        }
-    }
+    let field =
+        |(name, value): &(&str, &'a [u8])| (Cow::Owned(name.to_ascii_lowercase()), Cow::Borrowed(trim_blanks(value)));
+    let mut fields: Vec<Field<'a>> = head.headers.iter().map(field).collect();
     if let SignedHost::WithoutPort = host {
         for (_, value) in fields.iter_mut().filter(|(name, _)| name == "host") {
             *value = Cow::Owned(without_port(&String::from_utf8_lossy(value)).as_bytes().to_vec());

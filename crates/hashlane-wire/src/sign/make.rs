@@ -41,7 +41,8 @@ pub fn authorization(head: &RequestHead<'_>, access_key: &str, secret: &str, sta
 }
 
 /// The fields that make a URL a presigned one: they go in front of the query of `head`, or after it, joined by `&`.
-/// Whoever uses the URL has to send the headers of `head` that get signed.
+/// Whoever uses the URL has to send the headers of `head` that get signed. The query of `head` must not have a parameter of
+/// the names of these fields, in any letter case: it would be there twice and listed once, which no verifier accepts.
 pub fn presigned_query(head: &RequestHead<'_>, access_key: &str, secret: &str, start: i64, end: i64) -> String {
     let made = Made::new(head, secret, start, end);
     let encoded = |text: &str| encode(text.as_bytes());
