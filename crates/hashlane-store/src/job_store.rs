@@ -13,8 +13,8 @@ use tokio::sync::futures::OwnedNotified;
 
 use crate::sqlite::Sqlite;
 use crate::{
-    Cancelled, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError, StoreErrorKind,
-    StoreOptions, SubmitError,
+    Cancelled, Checked, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError,
+    StoreErrorKind, StoreOptions, SubmitError,
 };
 
 /// The job store: cheap to clone, shared by server and worker.
@@ -58,6 +58,25 @@ impl JobStore {
     /// As [`JobStore::open`].
     pub async fn migrate(url: &str) -> Result<(u32, u32), StoreError> {
         Sqlite::migrate(sqlite_path(url)?).await
+    }
+
+    /// Copies the store to the new file `to`, also while a process uses it. The copy holds all that was committed before the
+    /// call and opens as a store; it is durable when this answers. A failure leaves no file.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Refused`] when `to` exists or the URL names no store of this version, otherwise what failed.
+    pub async fn backup(url: &str, to: PathBuf) -> Result<(), StoreError> {
+        Sqlite::backup(sqlite_path(url)?, to).await
+    }
+
+    /// Reads the whole store, also while a process uses it, and gives each problem it finds to `problem`, one line for people.
+    /// It changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Refused`] when the URL names no store of this version, otherwise why it cannot be read. Damage is
+    /// no error but a problem.
+    pub async fn check(url: &str, problem: impl FnMut(&str) + Send + 'static) -> Result<Checked, StoreError> {
+        Sqlite::check(sqlite_path(url)?, problem).await
     }
 
     /// Stores a job durably; joined with other callers' into one commit.

@@ -9,6 +9,7 @@
 
 mod answer;
 mod batch;
+mod checked;
 mod counts;
 mod error;
 mod job_store;
@@ -18,6 +19,7 @@ mod queue_change;
 mod sqlite;
 
 pub use answer::{Cancelled, Claimed, Renewal, Renewed, Settled};
+pub use checked::Checked;
 pub use counts::Counts;
 pub use error::{StoreError, StoreErrorKind, SubmitError};
 pub use job_store::JobStore;

@@ -46,6 +46,16 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Bring the job store to the schema of this version
     Migrate(SettingArgs),
+    /// Copy the job store to a new file, also while a server uses it
+    ///
+    /// The copy holds every job that was answered before the command began, is verified, and is safe on the disk when the
+    /// command ends. Restore: stop the server, put the copy in the place of hashlane.db, remove hashlane.db-wal and
+    /// hashlane.db-shm, start.
+    Backup(BackupArgs),
+    /// Verify a job store or a backup: every page, every job, every checksum
+    ///
+    /// Changes nothing, and may run beside a server. Each problem is a line; exits 1 when there is one.
+    Check(CheckArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -116,6 +126,44 @@ pub(crate) struct SettingArgs {
     /// A bucket and where its objects are, like photos-1250000000=fs:///srv/photos; may be repeated
     #[arg(long, value_name = "NAME=URL")]
     pub(crate) bucket: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The file to make; it must not exist
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The backup to verify, instead of the job store of the settings
+    #[arg(conflicts_with = "store")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// The flags that say which job store is meant.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StoreArgs {
+    /// The configuration file (TOML)
+    #[arg(long, env = "HASHLANE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<String>,
+    /// The data directory, hashlane-data by default
+    #[arg(long, env = "HASHLANE_DATA", value_name = "DIR")]
+    pub(crate) data: Option<String>,
+    /// The job store, sqlite:<data directory>/hashlane.db by default
+    #[arg(long, env = "HASHLANE_STORE", hide_env_values = true, value_name = "URL")]
+    pub(crate) store: Option<String>,
+}
+
+impl From<&StoreArgs> for SettingArgs {
+    fn from(args: &StoreArgs) -> SettingArgs {
+        let StoreArgs { config, data, store } = args.clone();
+        SettingArgs { config, data, store, ..SettingArgs::default() }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -42,6 +42,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Config(ConfigCommand::Check(args)) => commands::config::check(&args),
         Command::Config(ConfigCommand::Show(args)) => commands::config::show(&args),
         Command::Migrate(args) => commands::migrate::run(&args),
+        Command::Backup(args) => commands::backup::run(&args),
+        Command::Check(args) => commands::check::run(&args),
         Command::Completions { shell } => commands::completions::run(shell),
     }
 }

@@ -29,6 +29,8 @@ fn help_texts_are_the_ones_that_were_agreed() {
         "config check",
         "config show",
         "migrate",
+        "backup",
+        "check",
         "completions",
     ] {
         let mut words: Vec<&str> = command.split_whitespace().collect();

@@ -17,7 +17,7 @@ const STATEMENTS_MAX: usize = 64;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The mode of every file that is made here.
-const OWNER_ONLY: u32 = 0o600;
+pub(super) const OWNER_ONLY: u32 = 0o600;
 
 /// The exclusive lock on a store; held until dropped, and by the operating system no longer than the process lives.
 #[derive(Debug)]

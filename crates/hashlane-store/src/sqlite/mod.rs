@@ -5,7 +5,9 @@
 //! [`Published`] memory. docs/store.md describes the tables.
 
 mod address;
+mod backup;
 mod cancel;
+mod check;
 mod checksum;
 mod claim;
 mod connection;
@@ -41,8 +43,8 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::batch::Batch;
 use crate::{
-    Cancelled, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError, StoreOptions,
-    SubmitError,
+    Cancelled, Checked, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError,
+    StoreOptions, SubmitError,
 };
 
 /// A store in one SQLite file.
@@ -71,6 +73,17 @@ impl Sqlite {
                 .map_err(|error| StoreError { message: format!("{}: {}", path.display(), error.message), ..error })
         })
         .await
+    }
+
+    pub(crate) async fn backup(path: PathBuf, to: PathBuf) -> Result<(), StoreError> {
+        blocking(move || backup::backup(&path, &to)).await
+    }
+
+    pub(crate) async fn check(
+        path: PathBuf,
+        mut problem: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Checked, StoreError> {
+        blocking(move || check::check(&path, &mut problem)).await
     }
 
     pub(crate) async fn submit(&self, job: NewJob) -> Result<(), SubmitError> {

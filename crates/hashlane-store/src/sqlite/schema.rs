@@ -48,6 +48,21 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(u32, u32), StoreEr
     Ok((from, VERSION))
 }
 
+/// The schema version of a store that is only read, which must be this program's or an older one.
+///
+/// # Errors
+/// As [`migrate`], and [`StoreErrorKind::Refused`] when the file holds no store yet.
+pub(super) fn require(connection: &Connection) -> Result<u32, StoreError> {
+    match check(connection)? {
+        0 => Err(StoreError::new(StoreErrorKind::Refused, "the file is empty, it holds no store")),
+        VERSION => Ok(VERSION),
+        older => Err(StoreError::new(
+            StoreErrorKind::Refused,
+            format!("the store has schema {older} and this program reads {VERSION}, run `hashlane migrate` first"),
+        )),
+    }
+}
+
 fn check(connection: &Connection) -> Result<u32, StoreError> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
