@@ -10,10 +10,20 @@ use crate::TimeOffset;
 use crate::job_detail::JobDetail;
 use crate::xml::Writer;
 
+/// What bodies have in common, whatever their job.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BodyStyle {
+    /// The offset of their times.
+    pub time_offset: TimeOffset,
+    /// Whether `JobsDetail` of JSON bodies is an array of one object, as newer pages have it, instead of the object (decision D13
+    /// of spec section 16). XML is the same either way.
+    pub json_array: bool,
+}
+
 /// The Content-Type and the body for a job that ended. `region` is its bucket's.
-pub fn print(job: &Job, region: &str, format: CallbackFormat, offset: TimeOffset) -> (&'static str, Vec<u8>) {
-    let detail = JobDetail::described(job, region, offset);
-    let event = event(&detail);
+pub fn print(job: &Job, region: &str, format: CallbackFormat, style: BodyStyle) -> (&'static str, Vec<u8>) {
+    let detail = JobDetail::described(job, region, style.time_offset);
+    let event = event(&detail, style.json_array && format == CallbackFormat::Json);
     match format {
         CallbackFormat::Xml => {
             let mut out = Writer::new();
@@ -30,6 +40,8 @@ pub fn print(job: &Job, region: &str, format: CallbackFormat, offset: TimeOffset
 /// A text, or named nodes in order.
 enum Node<'a> {
     Text(String),
+    /// One of several of a kind, of which there is only this one: JSON says so, XML cannot.
+    Only(Box<Node<'a>>),
     Nodes(Vec<(&'a str, Node<'a>)>),
 }
 
@@ -37,7 +49,7 @@ fn text(text: impl ToString) -> Node<'static> {
     Node::Text(text.to_string())
 }
 
-fn event(job: &JobDetail) -> Node<'_> {
+fn event(job: &JobDetail, in_array: bool) -> Node<'_> {
     let mut operation = vec![(
         "FileHashCodeConfig",
         Node::Nodes(vec![("Type", text(&job.algorithm)), ("AddToHeader", text(job.add_to_header))]),
@@ -73,12 +85,15 @@ fn event(job: &JobDetail) -> Node<'_> {
         ("State", text(&job.state)),
         ("Tag", text(&job.tag)),
     ];
-    Node::Nodes(vec![("EventName", text("TaskFinish")), ("JobsDetail", Node::Nodes(detail))])
+    let detail = Node::Nodes(detail);
+    let detail = if in_array { Node::Only(Box::new(detail)) } else { detail };
+    Node::Nodes(vec![("EventName", text("TaskFinish")), ("JobsDetail", detail)])
 }
 
 fn write(name: &str, node: &Node<'_>, out: &mut Writer) {
     match node {
         Node::Text(text) => out.leaf(name, text),
+        Node::Only(node) => write(name, node, out),
         Node::Nodes(nodes) => {
             out.open(name);
             for (name, node) in nodes {
@@ -93,6 +108,7 @@ impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Node::Text(text) => serializer.serialize_str(text),
+            Node::Only(node) => [node].serialize(serializer),
             Node::Nodes(nodes) => {
                 let mut map = serializer.serialize_map(None)?;
                 for (name, node) in nodes {

@@ -5,8 +5,9 @@ use hashlane_job::{
     NewJob, ObjectRef, QueueId, Timestamp,
 };
 use hashlane_lanes::{Algorithm, Digest};
+use hashlane_wire::callback_body::{self, BodyStyle};
 use hashlane_wire::job_detail::{self, JobDetail, JobResult};
-use hashlane_wire::{ErrorAnswer, ErrorCode, TimeOffset, WireError, callback_body};
+use hashlane_wire::{ErrorAnswer, ErrorCode, TimeOffset, WireError};
 use proptest::prelude::*;
 
 const DECLARATION: &str = "<?xml version='1.0' encoding='utf-8' ?>\n";
@@ -168,7 +169,7 @@ fn an_answer_of_an_older_original_is_read_too() {
 #[test]
 fn a_callback_in_xml_is_in_the_order_of_the_samples() {
     let (content_type, body) =
-        callback_body::print(&job(JobState::Succeeded), REGION, CallbackFormat::Xml, TimeOffset::default());
+        callback_body::print(&job(JobState::Succeeded), REGION, CallbackFormat::Xml, BodyStyle::default());
     assert_eq!(content_type, "application/xml");
     let expected = format!(
         "{DECLARATION}<Response><EventName>TaskFinish</EventName><JobsDetail><Code>Success</Code>\
@@ -188,7 +189,7 @@ fn a_callback_in_xml_is_in_the_order_of_the_samples() {
 #[test]
 fn a_callback_in_json_has_no_wrapper_and_only_strings() {
     let (content_type, body) =
-        callback_body::print(&job(JobState::Succeeded), REGION, CallbackFormat::Json, TimeOffset::default());
+        callback_body::print(&job(JobState::Succeeded), REGION, CallbackFormat::Json, BodyStyle::default());
     assert_eq!(content_type, "application/json");
     let expected = format!(
         "{{\"EventName\":\"TaskFinish\",\"JobsDetail\":{{\"Code\":\"Success\",\
@@ -205,13 +206,26 @@ fn a_callback_in_json_has_no_wrapper_and_only_strings() {
 }
 
 #[test]
+fn a_callback_in_json_can_have_its_job_in_an_array_of_one_and_in_xml_it_is_the_same() {
+    let style = BodyStyle { json_array: true, ..BodyStyle::default() };
+    let job = job(JobState::Succeeded);
+    let print = |format, style| text(callback_body::print(&job, REGION, format, style).1);
+    let object = print(CallbackFormat::Json, BodyStyle::default());
+    let array: serde_json::Value = serde_json::from_str(&print(CallbackFormat::Json, style)).expect("it is JSON");
+    let object: serde_json::Value = serde_json::from_str(&object).expect("it is JSON");
+    assert_eq!(array["EventName"], "TaskFinish");
+    assert_eq!(array["JobsDetail"], serde_json::json!([object["JobsDetail"]]));
+    assert_eq!(print(CallbackFormat::Xml, style), print(CallbackFormat::Xml, BodyStyle::default()));
+}
+
+#[test]
 fn a_callback_of_a_failed_job_has_the_reason_and_no_result() {
     let silent = Job {
         request: NewJob { user_data: None, ..sample() },
         error: Some(JobError::permanent(FailureCode::Internal, "")),
         ..job(JobState::Failed)
     };
-    let print = |job: &Job, format| text(callback_body::print(job, REGION, format, TimeOffset::default()).1);
+    let print = |job: &Job, format| text(callback_body::print(job, REGION, format, BodyStyle::default()).1);
     for format in [CallbackFormat::Xml, CallbackFormat::Json] {
         let body = print(&job(JobState::Failed), format);
         assert!(body.contains("ResourceNotFound") && body.contains("there is no such object"), "{body}");
@@ -260,7 +274,7 @@ proptest! {
         prop_assert_eq!(&shown.user_data, &user_data);
         prop_assert_eq!(&shown.message, &carried(&message));
 
-        let (_, json) = callback_body::print(&failed, REGION, CallbackFormat::Json, TimeOffset::default());
+        let (_, json) = callback_body::print(&failed, REGION, CallbackFormat::Json, BodyStyle::default());
         let json: serde_json::Value = serde_json::from_slice(&json).expect("it is JSON");
         let detail = &json["JobsDetail"];
         prop_assert_eq!(detail["Input"]["Object"].as_str().unwrap_or_default(), key);

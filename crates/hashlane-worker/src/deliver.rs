@@ -5,7 +5,8 @@ use std::sync::Arc;
 use hashlane_callback::{Message, Sent, Transports};
 use hashlane_engine::{Engine, ReadProgress};
 use hashlane_job::{CallbackTarget, Clock, Lease, Outcome, SystemClock};
-use hashlane_wire::{TimeOffset, callback_body, request_id};
+use hashlane_wire::callback_body::{self, BodyStyle};
+use hashlane_wire::request_id;
 
 use crate::delivery_schedule::DeliverySchedule;
 use crate::finished;
@@ -19,7 +20,7 @@ pub(crate) struct DeliverStep {
     /// Knows the regions of the buckets.
     pub(crate) engine: Engine,
     pub(crate) schedule: Arc<DeliverySchedule>,
-    pub(crate) time_offset: TimeOffset,
+    pub(crate) style: BodyStyle,
 }
 
 impl Stepper for DeliverStep {
@@ -62,8 +63,7 @@ impl DeliverStep {
         let job = &lease.job;
         let bucket = job.request.bucket();
         let region = self.engine.buckets().iter().find(|own| own.name == *bucket).map(|own| own.region.as_str());
-        let (content_type, body) =
-            callback_body::print(job, region.unwrap_or_default(), target.format, self.time_offset);
+        let (content_type, body) = callback_body::print(job, region.unwrap_or_default(), target.format, self.style);
         Message {
             job: job.request.id,
             // A job raises one event in its life, so the job's id is what makes it the same over retries and replays.

@@ -21,6 +21,8 @@ pub struct WorkerOptions {
     pub retention: Duration,
     /// The offset of job times in callback bodies.
     pub time_offset: TimeOffset,
+    /// Whether JobsDetail of JSON callback bodies is an array of one object instead of the object (spec section 9).
+    pub callback_json_array: bool,
     /// How long a stop waits for running jobs before it gives them back.
     pub grace: Duration,
 }
@@ -37,6 +39,7 @@ impl Default for WorkerOptions {
             delivery_delays: DELIVERY_DELAYS.to_vec(),
             retention: Duration::from_secs(30 * 24 * 3600),
             time_offset: TimeOffset::default(),
+            callback_json_array: false,
             grace: Duration::from_secs(25),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashlane_callback::Transports;
 use hashlane_engine::Engine;
 use hashlane_store::JobStore;
+use hashlane_wire::callback_body::BodyStyle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -51,10 +52,11 @@ impl Worker {
         };
         let schedule =
             Arc::new(DeliverySchedule { attempts_max: options.delivery_attempts_max, delays: options.delivery_delays });
+        let style = BodyStyle { time_offset: options.time_offset, json_array: options.callback_json_array };
         let deliver = StageLoop {
             leases: store.clone(),
             acquirer: DueDeliveries::new(store.clone(), keeper.clone(), schedule.clone(), stop.clone()),
-            stepper: DeliverStep { transports, engine, schedule, time_offset: options.time_offset },
+            stepper: DeliverStep { transports, engine, schedule, style },
             slots: options.deliveries_max.max(1),
             grace: options.grace,
             stop: stop.clone(),

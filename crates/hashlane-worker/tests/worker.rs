@@ -54,6 +54,14 @@ async fn a_callback_in_json_is_json() {
     let request = &receiver.requests()[0];
     assert_eq!(request.header("content-type"), "application/json");
     assert!(request.body.starts_with('{') && request.body.contains(MD5_OF_ABC), "{}", request.body);
+    assert!(request.body.contains(r#""JobsDetail":{"#), "{}", request.body);
+    worker.stop().await;
+
+    let worker = world.start(|options, _| options.callback_json_array = true);
+    let id = world.submit_with_callback("abc", receiver.url(), Some(CallbackFormat::Json)).await;
+    world.called_back(id).await;
+    let request = &receiver.requests()[1];
+    assert!(request.body.contains(r#""JobsDetail":[{"#), "{}", request.body);
     worker.stop().await;
 }
 

@@ -310,6 +310,7 @@ fn worker_options(config: &Config) -> WorkerOptions {
         delivery_delays: config.callback.delays.clone(),
         retention: config.retention,
         time_offset: config.time_offset,
+        callback_json_array: config.callback.json_array,
         grace: config.worker.grace,
     }
 }

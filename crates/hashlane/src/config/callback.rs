@@ -11,7 +11,7 @@ use super::access::printable;
 use super::address;
 use super::document::Section;
 use super::later::Later;
-use super::quantity::{count, duration};
+use super::quantity::{boolean, count, duration};
 use super::setting::{ConfigError, Kind};
 
 /// `[callback]`, as far as this version has it.
@@ -20,6 +20,7 @@ pub(crate) struct Callback {
     pub(crate) attempts: u64,
     pub(crate) delays: Vec<Duration>,
     pub(crate) in_flight: u64,
+    pub(crate) json_array: bool,
     pub(crate) allow_networks: Vec<IpNet>,
 }
 
@@ -39,6 +40,7 @@ pub(super) fn read_callback(
         attempts: table.read("attempts", Kind::Number, "10", count::<1, 1000>)?,
         delays: table.read_list("delays", &schedule, duration)?,
         in_flight: table.read("in_flight", Kind::Number, "256", count::<1, 10_000>)?,
+        json_array: table.read("json_array", Kind::Boolean, "false", boolean)?,
         allow_networks: table.read_list("allow_networks", loopback, address::network)?,
     };
     if callback.delays.is_empty() {
