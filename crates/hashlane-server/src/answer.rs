@@ -79,6 +79,9 @@ impl Answer {
         if let Some(seconds) = error.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        if let Some(bytes) = error.object_bytes {
+            put(&mut headers, "content-range", &format!("bytes */{bytes}"));
+        }
         Answer { status, headers, body: error.body(resource, request_id, trace_id).into(), object: None }
     }
 

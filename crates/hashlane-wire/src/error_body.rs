@@ -17,12 +17,14 @@ pub struct WireError {
     pub message: String,
     /// The Retry-After of a 503, in seconds.
     pub retry_after_seconds: Option<u32>,
+    /// The length of the object of which a 416 has no such range, in bytes, for its Content-Range (RFC 9110, section 15.5.17).
+    pub object_bytes: Option<u64>,
 }
 
 impl WireError {
     /// A refusal with a message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> WireError {
-        WireError { code, message: message.into(), retry_after_seconds: None }
+        WireError { code, message: message.into(), retry_after_seconds: None, object_bytes: None }
     }
 
     /// 403 AccessDenied in the words of signing.md section 4: unsigned, unreadable signature, or no permission.

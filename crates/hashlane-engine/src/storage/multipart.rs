@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hashlane_job::{BucketName, ObjectRef, Timestamp};
-use hashlane_lanes::{Algorithm, Hasher};
+use hashlane_lanes::{Algorithm, Digest, Hasher};
 
 use super::upload::Target;
 use super::{
@@ -183,7 +183,8 @@ impl Engine {
         })
     }
 
-    /// Puts the chosen parts together to the object, and ends the upload.
+    /// Puts the chosen parts together to the object, and ends the upload. Asked again for an upload that is over, it tells of the
+    /// object once more when that is what these parts make and came after the upload began: the answer may have got lost.
     ///
     /// # Errors
     ///
@@ -197,7 +198,12 @@ impl Engine {
         keep_existing: bool,
     ) -> Result<Stored, StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
-        let pending = find(storage, &object.key, id).await?;
+        let pending = match find(storage, &object.key, id).await {
+            Err(gone) if gone.fault == StorageFault::NoSuchUpload => {
+                return completed_before(storage, &object.key, id, parts).await.ok_or(gone);
+            }
+            found => found?,
+        };
         if parts.is_empty() {
             return Err(StorageError::new(StorageFault::InvalidPart, "no part is named; an upload has at least one"));
         }
@@ -205,11 +211,10 @@ impl Engine {
             let message = "the parts are not in ascending order of their numbers";
             return Err(StorageError::new(StorageFault::InvalidPartOrder, message));
         }
-        let mut md5s = Hasher::new(Algorithm::Md5);
         for part in parts {
-            md5s.update(&md5_of(&open_part(storage, id, part).await?.head, part)?);
+            open_part(storage, id, part).await?;
         }
-        let etag = format!("\"{}-{}\"", md5s.finish(), parts.len());
+        let etag = etag_of(parts)?;
 
         let attributes = pending.head.attributes;
         let needs_attributes = !attributes.metadata.is_empty();
@@ -369,10 +374,25 @@ async fn open_part(storage: &Storage, id: &str, part: &PartChoice) -> Result<Ope
     if open.head.etag.trim_matches('"') == part.etag.trim_matches('"') { Ok(open) } else { Err(invalid_part(part)) }
 }
 
-/// The MD5 of a part: its ETag.
-fn md5_of(head: &ObjectHead, part: &PartChoice) -> Result<Vec<u8>, StorageError> {
-    let md5 = hashlane_lanes::Digest::from_hex(Algorithm::Md5, head.etag.trim_matches('"'));
-    md5.map(|md5| md5.as_bytes().to_vec()).ok_or_else(|| invalid_part(part))
+/// The ETag of the object that these parts make: the MD5 of their MD5s, which are their ETags, and how many there are.
+fn etag_of(parts: &[PartChoice]) -> Result<String, StorageError> {
+    let mut md5s = Hasher::new(Algorithm::Md5);
+    for part in parts {
+        let md5 = Digest::from_hex(Algorithm::Md5, part.etag.trim_matches('"')).ok_or_else(|| invalid_part(part))?;
+        md5s.update(md5.as_bytes());
+    }
+    Ok(format!("\"{}-{}\"", md5s.finish(), parts.len()))
+}
+
+/// What completing an upload that is over has made, when it has: nothing is kept of uploads that ended, but an object that has the
+/// ETag of these parts and is not older than the id of the upload holds what was asked for.
+async fn completed_before(storage: &Storage, key: &str, id: &str, parts: &[PartChoice]) -> Option<Stored> {
+    let began = is_id(id).then(|| i64::from_str_radix(&id[..ID_SECONDS_DIGITS], 16).ok())??;
+    let head = storage.open(storage.path(key).ok()?).await.ok()?.head.clone();
+    // File systems tell times that lag by some milliseconds.
+    let is_ours = head.etag == etag_of(parts).ok()? && head.modified.unix_seconds() + 1 >= began;
+    let crc64 = head.crc64.filter(|_| is_ours)?;
+    Some(Stored { size_bytes: head.size_bytes, etag: head.etag, crc64, modified: head.modified })
 }
 
 /// Removes all that belongs to an upload; the upload itself first, so that no more parts come.
@@ -416,6 +436,9 @@ fn part_prefix(id: &str) -> String {
 fn part_path(id: &str, number: u32) -> String {
     format!("{}{number:05}", part_prefix(id))
 }
+
+/// An id begins with so many hex digits of the seconds since 1970.
+const ID_SECONDS_DIGITS: usize = 10;
 
 /// Ten hex digits of the time and 32 that nobody can guess.
 fn fresh_id() -> Result<String, StorageError> {

@@ -462,8 +462,16 @@ fn parts_become_one_object_with_the_etag_of_their_md5s() {
             assert_eq!(hashed.facts.etag, stored.etag);
             assert_eq!(hashed.facts.digests, [expected(Algorithm::Md5, &whole)]);
 
-            // It is over.
+            // It is over; asked again, the same is told again, and nothing else.
+            let again = complete(&[(1, &etag_1), (2, &etag_2), (10_000, &etag_3)]).await.expect("told again");
+            assert_eq!(again, stored);
             assert_eq!(fault(complete(&[(1, &etag_1)]).await), StorageFault::NoSuchUpload);
+            assert_eq!(fault(complete(&[]).await), StorageFault::NoSuchUpload);
+            assert_eq!(fault(complete(&[(1, "no MD5")]).await), StorageFault::NoSuchUpload);
+            let other_id = format!("{}{}", "f".repeat(10), &id[10..]);
+            let parts = choose(&[(1, &etag_1), (2, &etag_2), (10_000, &etag_3)]);
+            let later = engine.complete_multipart(&big, &other_id, &parts, false).await;
+            assert_eq!(fault(later), StorageFault::NoSuchUpload, "the object is older than that upload");
             assert_eq!(fault(part(bucket, &id, 1, b"").await), StorageFault::NoSuchUpload);
             assert_eq!(fault(engine.abort_multipart(&big, &id).await), StorageFault::NoSuchUpload);
             let uploads = ListUploadsRequest { entries_max: 10, ..ListUploadsRequest::default() };

@@ -4,7 +4,7 @@
 
 use hashlane_engine::{ObjectHead, StorageFault};
 use hashlane_wire::storage::{ByteRange, Conditions, RangeAnswer, Verdict, http_time, response_overrides};
-use hashlane_wire::{ErrorCode, Query};
+use hashlane_wire::{ErrorCode, Query, WireError};
 use http::StatusCode;
 
 use super::{Ask, CHANGED_ATTEMPTS, absent};
@@ -40,7 +40,9 @@ pub(super) async fn answer(ask: Ask<'_>) -> Result<Answer, Refusal> {
             }
             Some(RangeAnswer::Unsatisfiable) => {
                 let message = format!("the range has no byte of the object, which has {size_bytes}");
-                return Err(Refusal::new(ErrorCode::InvalidRange, message));
+                let mut error = WireError::new(ErrorCode::InvalidRange, message);
+                error.object_bytes = Some(size_bytes);
+                return Err(error.into());
             }
         };
         let length = bytes.end - bytes.start;

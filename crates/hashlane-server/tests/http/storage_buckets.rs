@@ -144,7 +144,13 @@ async fn an_object_is_uploaded_in_parts() {
     assert_eq!((object.status, object.body.len(), &object.body[300_000..]), (200, 300_004, &b"tail"[..]));
     assert_eq!((object.header("ETag"), object.header("x-cos-meta-a")), (Some(etag.as_str()), Some("1")));
     assert_eq!(object.header("Content-Type"), Some("a/b"));
+    // Asked again by a client that lost the answer.
+    let again = post(&server, &target, complete(&[(1, etag_1), (2, etag_2)])).await;
+    assert_eq!(texts(&again, "ETag"), std::slice::from_ref(&etag));
+    assert_eq!(again.header("x-cos-hash-crc64ecma"), done.header("x-cos-hash-crc64ecma"));
     post(&server, &target, complete(&[(1, etag_1)])).await.expect_error(404, "NoSuchUpload");
+    stored(&server, "/big.bin", "another").await;
+    post(&server, &target, complete(&[(1, etag_1), (2, etag_2)])).await.expect_error(404, "NoSuchUpload");
     assert!(texts(&get(&server, "/?uploads").await, "UploadId").is_empty());
 }
 

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use super::iso_time;
 use crate::xml::Writer;
-use crate::{RequestHead, WireError};
+use crate::{Query, RequestHead, WireError};
 
 /// `x-cos-copy-source`: `<bucket>.cos.<region>.<domain>/<key>` or `/<bucket>/<key>`, percent-encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,8 @@ impl CopySource {
     /// Reads the header.
     ///
     /// # Errors
-    /// `InvalidArgument` when it names no object, or a version of one.
+    /// `InvalidArgument` when it names no object, or a version of one, in whichever of its parameters; `InvalidURI` when those
+    /// are not UTF-8.
     pub fn parse(header: &str) -> Result<CopySource, WireError> {
         let malformed = || WireError::argument("x-cos-copy-source must be <host>/<key>, percent-encoded");
         let (path, query) = header.split_once('?').unwrap_or((header, ""));
@@ -37,7 +38,7 @@ impl CopySource {
         if host.is_empty() || key.is_empty() {
             return Err(malformed());
         }
-        if query.strip_prefix("versionId=").is_some_and(|version| !version.is_empty()) {
+        if Query::parse(query)?.value("versionId").is_some() {
             return Err(WireError::argument("objects have no versions here; leave versionId out of x-cos-copy-source"));
         }
         let key = percent_decode_str(key).decode_utf8().map_err(|_| malformed())?.into_owned();
@@ -81,15 +82,32 @@ mod tests {
     #[test]
     fn a_source_is_a_host_and_an_encoded_key() {
         let host = "demo-1250000000.cos.ap-chongqing.myqcloud.com";
-        for (key, expected) in
-            [("%C3%A9%20a.txt", "é a.txt"), ("a/b+c", "a/b+c"), ("a?versionId=", "a"), ("/a", "/a"), ("a%3Fb", "a?b")]
-        {
+        for (key, expected) in [
+            ("%C3%A9%20a.txt", "é a.txt"),
+            ("a/b+c", "a/b+c"),
+            ("a?versionId=", "a"),
+            ("/a", "/a"),
+            ("a%3Fb", "a?b"),
+            ("a?x=1&versionId", "a"),
+        ] {
             for slash in ["", "/"] {
                 let source = CopySource::parse(&format!("{slash}{host}/{key}")).expect(key);
                 assert_eq!((source.host.as_str(), source.key.as_str()), (host, expected));
             }
         }
-        for header in ["", "/", "host", "host/", "//a", "host/%ff", "host/a?versionId=1"] {
+        for header in [
+            "",
+            "/",
+            "host",
+            "host/",
+            "//a",
+            "host/%ff",
+            "host/a?versionId=1",
+            "host/a?x=y&versionId=1",
+            "host/a?versionId=&versionid=1",
+            "host/a?version%49d=1",
+            "host/a?%ff",
+        ] {
             assert!(CopySource::parse(header).is_err(), "{header}");
         }
     }
