@@ -8,11 +8,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod bare;
 mod callbacks;
 mod complete;
+mod cpu;
+mod disk;
 mod failure;
 mod large;
 mod latency;
+mod load;
 mod machine;
 mod quantile;
 mod server;
@@ -36,32 +40,38 @@ struct Cli {
 enum Measurement {
     /// Everything, with the default numbers
     All,
-    /// Jobs accepted per second, each durable before its answer
+    /// Jobs accepted per second, each durable before its answer, beside a bare HTTP server
     Submit(SubmitArgs),
-    /// Jobs per second from the first submit to the last stored result
+    /// Jobs per second from the first submit to the last stored result, and to the last callback
     Complete(CompleteArgs),
     /// One job at a time on an idle server
     Latency(LatencyArgs),
     /// Gigabytes per second of one large object in the page cache
     Large(LargeArgs),
+    /// The bare HTTP server that `submit` compares with; prints its address
+    #[command(hide = true)]
+    Bare,
 }
 
 /// What `submit` measures.
 #[derive(Debug, Args)]
 struct SubmitArgs {
     /// Numbers of connections, each measured on a server of its own
-    #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
+    #[arg(long, value_delimiter = ',', default_value = "1,64,256")]
     connections: Vec<usize>,
     /// How long each is measured
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// How many pairs of bare server and service each; their median counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
 }
 
 /// What `complete` measures.
 #[derive(Debug, Args)]
 struct CompleteArgs {
     /// How many jobs
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 100_000)]
     jobs: usize,
     /// Over how many connections they are submitted
     #[arg(long, default_value_t = 64)]
@@ -87,10 +97,18 @@ struct LargeArgs {
     rounds: usize,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    match measure(&cli).await {
+    let measured = match &cli.measurement {
+        Measurement::Bare => bare::serve(),
+        // One thread: the cores are shared with what is measured.
+        _ => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Failure::from)
+            .and_then(|runtime| runtime.block_on(measure(&cli))),
+    };
+    match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("hashlane-bench: {failure}");
@@ -101,17 +119,20 @@ async fn main() -> ExitCode {
 
 async fn measure(cli: &Cli) -> Result<(), Failure> {
     print!("{}", machine::facts(&cli.binary)?);
+    disk::measure()?;
     let binary = cli.binary.as_path();
     match &cli.measurement {
         Measurement::All => {
-            submit::measure(binary, &[1, 16, 64], 5).await?;
-            complete::measure(binary, 20_000, 64).await?;
+            submit::measure(binary, &[1, 64, 256], 5, 3).await?;
+            complete::measure(binary, 100_000, 64).await?;
             latency::measure(binary, 300).await?;
             large::measure(binary, 2048, 3).await
         }
-        Measurement::Submit(args) => submit::measure(binary, &args.connections, args.seconds).await,
+        Measurement::Submit(args) => submit::measure(binary, &args.connections, args.seconds, args.rounds).await,
         Measurement::Complete(args) => complete::measure(binary, args.jobs, args.connections).await,
         Measurement::Latency(args) => latency::measure(binary, args.jobs).await,
+        // Served above.
+        Measurement::Bare => Ok(()),
         Measurement::Large(args) => large::measure(binary, args.mebibytes, args.rounds).await,
     }
 }

@@ -20,6 +20,12 @@ impl Sorted {
     }
 }
 
+/// The middle one, the upper of two; 0 when there is none.
+pub fn median(mut measured: Vec<f64>) -> f64 {
+    measured.sort_unstable_by(f64::total_cmp);
+    measured.get(measured.len() / 2).copied().unwrap_or(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,17 @@
 //! One `hashlane serve` process on a temporary data directory, ended when it is dropped.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hashlane_client::{Client, ClientConfig};
+use hashlane_job::Notify;
+use hashlane_wire::queue::{QueueListQuery, QueueUpdate};
 use serde::Deserialize;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::failure::Failure;
@@ -18,6 +22,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, Deserialize)]
 struct Credentials {
     endpoint: String,
+    admin_endpoint: String,
     bucket: String,
     region: String,
     secret_id: String,
@@ -29,6 +34,9 @@ struct Credentials {
 pub struct Server {
     /// Its client; clones share connections.
     pub client: Client,
+    /// Where the API listens.
+    pub address: SocketAddr,
+    admin: SocketAddr,
     /// From the start of the process to its `ready` line.
     pub ready_after: Duration,
     objects: PathBuf,
@@ -67,6 +75,8 @@ impl Server {
         let written = std::fs::read_to_string(data.join("credentials.toml"))?;
         let credentials: Credentials =
             toml::from_str(&written).map_err(|error| Failure::new(format!("credentials.toml: {error}")))?;
+        let address = address_of(&credentials.endpoint)?;
+        let admin = address_of(&credentials.admin_endpoint)?;
         let client = Client::new(ClientConfig {
             endpoint: credentials.endpoint,
             secret_id: credentials.secret_id,
@@ -76,7 +86,7 @@ impl Server {
             region: credentials.region,
             extra_roots: Vec::new(),
         })?;
-        Ok(Server { client, ready_after, objects, process, folder })
+        Ok(Server { client, address, admin, ready_after, objects, process, folder })
     }
 
     /// Stores an object by writing a file.
@@ -87,6 +97,39 @@ impl Server {
     /// Where the file of an object is.
     pub fn path(&self, key: &str) -> PathBuf {
         self.objects.join(key)
+    }
+
+    /// Pauses the first queue, or lets it go on: in a paused queue jobs wait and are not hashed.
+    pub async fn pause(&self, paused: bool) -> Result<(), Failure> {
+        let (list, _) = self.client.list_queues(&QueueListQuery::default()).await?;
+        let queue = list.queues.first().ok_or_else(|| Failure::new("the bucket has no queue"))?;
+        let update = QueueUpdate { name: queue.name.clone(), paused, notify: Notify::default() };
+        self.client.update_queue(&queue.queue_id, &update).await?;
+        Ok(())
+    }
+
+    /// What a counter of the admin listener stands at; `name` is as it is printed there, with its labels.
+    pub async fn counter(&self, name: &str) -> Result<usize, Failure> {
+        let mut stream = TcpStream::connect(self.admin).await?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.ok_or_else(|| Failure::new(format!("the server does not count {name}")))
+    }
+
+    /// Waits until a counter has reached a value.
+    pub async fn wait_for(&self, name: &str, value: usize) -> Result<(), Failure> {
+        const ASK_EVERY: Duration = Duration::from_millis(20);
+        while self.counter(name).await? < value {
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Result<u32, Failure> {
+        self.process.id().ok_or_else(|| Failure::new("the server has ended"))
     }
 
     /// The most memory that the process ever held, in MiB.
@@ -103,4 +146,9 @@ impl Server {
         self.folder.close()?;
         Ok(())
     }
+}
+
+fn address_of(url: &str) -> Result<SocketAddr, Failure> {
+    let address = url.strip_prefix("http://").and_then(|rest| rest.trim_end_matches('/').parse().ok());
+    address.ok_or_else(|| Failure::new(format!("credentials.toml names the address {url:?}")))
 }

@@ -6,6 +6,7 @@ use hashlane_wire::SubmitRequest;
 use hashlane_wire::job_detail::JobDetail;
 
 use crate::failure::Failure;
+use crate::server::Server;
 
 /// The size of a small object in bytes.
 pub const SMALL_BYTES: usize = 4096;
@@ -21,6 +22,11 @@ pub fn small_key(number: usize) -> String {
 /// The bytes of the nth small object.
 pub fn small_content(number: usize) -> Vec<u8> {
     (0..SMALL_BYTES).map(|at| (at * 31 + number * 7 + at / 256) as u8).collect()
+}
+
+/// Stores all small objects.
+pub fn put_small_objects(server: &Server) -> Result<(), Failure> {
+    (0..SMALL_OBJECTS).try_for_each(|number| server.put(&small_key(number), &small_content(number)))
 }
 
 /// A job without a callback, or with one to a URL.
