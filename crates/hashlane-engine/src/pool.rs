@@ -25,12 +25,13 @@
 //!   they never take the seat of a job either. Waiting jobs are rows in the store: they cost nothing here.
 //! - In a thread an awaited message stands beside at most as many jobs as there are slots left, and each turn is bounded:
 //!   one chunk of each slot. Where bytes are what is short (a slow disk), that share would be one in so many slots; so
-//!   while a thread has an awaited message, it reads its jobs in one turn of [`thread::TURNS_PER_JOB_TURN`] only. Where
+//!   while a thread has an awaited message, it reads its jobs in one turn of [`hashing::TURNS_PER_JOB_TURN`] only. Where
 //!   hashing is what is short, lanes run side by side, and those left over from one step go first in the next.
 //! - Jobs go on all the same: in each of those turns, and whenever the thread would have nothing else to do.
 //!
 //! What is left is the speed of the storage itself. An object that it cannot give within the limit is answered with 504.
 
+pub(crate) mod hashing;
 mod inbox;
 #[cfg(test)]
 mod tests;
