@@ -69,3 +69,4 @@ def _sparse_digests(size, algorithms):
 if __name__ == "__main__":
     print(_sparse_digests(GIB, ["MD5", "SHA1", "SHA256"]))
     print(_sparse_digests(4 * GIB, ["SHA256"]))
+    print(_sparse_digests(100 * GIB, ["SHA256"]))

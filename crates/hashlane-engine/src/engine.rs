@@ -12,17 +12,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashlane_job::{BucketName, FailureCode, FileFacts, JobError, ObjectRef};
-use hashlane_lanes::{Algorithm, Digest, Platform};
+use hashlane_lanes::{Algorithm, Digest, Platform, State};
 use tokio::task::spawn_blocking;
 
 use crate::bucket::{BucketConfig, Buckets};
 use crate::budget::Budget;
+use crate::checkpoint::Checkpoints;
 use crate::error::EngineError;
 use crate::etag;
 use crate::hashed::{HashRequest, Hashed, Hold};
 use crate::local::Folder;
-use crate::objects::{self, Objects};
-use crate::pool::{self, Feeder, Input, Message, Pool, Read, Unread, check_size};
+use crate::objects::{self, Objects, Version};
+use crate::pool::{self, Course, Feeder, Input, Message, Pool, Read, Unread, check_size};
 use crate::schemes::Storage;
 use crate::storage::Attributes;
 
@@ -43,6 +44,7 @@ struct Inner {
     pool: Pool,
     buckets: Buckets,
     object_bytes_max: Option<u64>,
+    checkpoint_bytes: u64,
 }
 
 /// On which terms an object is hashed.
@@ -63,11 +65,13 @@ pub struct EngineOptions {
     pub memory_bytes: u64,
     /// Objects of this size or more are refused.
     pub object_bytes_max: Option<u64>,
+    /// How many bytes of an object lie between two checkpoints of a job.
+    pub checkpoint_bytes: u64,
 }
 
 impl Default for EngineOptions {
     fn default() -> EngineOptions {
-        EngineOptions { hash_threads: 0, memory_bytes: 48 << 20, object_bytes_max: None }
+        EngineOptions { hash_threads: 0, memory_bytes: 48 << 20, object_bytes_max: None, checkpoint_bytes: 256 << 20 }
     }
 }
 
@@ -100,10 +104,13 @@ impl Engine {
         let budget = Budget::deal(options.memory_bytes, threads)?;
         metrics::describe_counter!(pool::HASHED_BYTES, metrics::Unit::Bytes, "Bytes hashed, by algorithm.");
         metrics::describe_gauge!(pool::LANES_BUSY, "Objects that are being hashed now.");
+        // So that it is there before the first object, however short that one stays.
+        metrics::gauge!(pool::LANES_BUSY).increment(0.0);
         let pool = Pool::start(budget, platform)
             .map_err(|error| EngineError::new(format!("the hashing threads cannot be started: {error}")))?;
         tracing::debug!(%platform, ?budget, "engine started");
-        Ok(Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max: options.object_bytes_max }) })
+        let EngineOptions { object_bytes_max, checkpoint_bytes, .. } = options;
+        Ok(Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max, checkpoint_bytes }) })
     }
 
     /// Hashes one object. Dropping the future stops the reading within a chunk and frees the slot.
@@ -232,6 +239,7 @@ impl Engine {
                 algorithms: algorithms.clone(),
                 input: Input::File { folder: folder.clone(), key: request.object.key.clone() },
                 bytes_max: terms.object_bytes_max,
+                course: self.file_course(terms, request),
                 progress: request.progress.clone(),
             };
             let seat = self.inner.pool.seat(terms.awaited).await?;
@@ -256,13 +264,45 @@ impl Engine {
         Err(JobError::temporary(FailureCode::Unreadable, "the object is being written all the time"))
     }
 
+    /// How a file is gone on with. Who waits for a digest begins anew: there is no lease to keep a checkpoint.
+    fn file_course(&self, terms: Terms, request: &HashRequest) -> Course {
+        if terms.awaited {
+            return Course::Whole;
+        }
+        Course::File {
+            object: request.object.clone(),
+            checkpoint: request.checkpoint.clone(),
+            every_bytes: self.inner.checkpoint_bytes,
+        }
+    }
+
+    /// How an object of a store is gone on with, and how many of its bytes need not be read.
+    fn object_course(
+        &self,
+        terms: Terms,
+        request: &HashRequest,
+        version: &Version,
+        algorithms: &[Algorithm],
+    ) -> (Course, u64) {
+        let every_bytes = self.inner.checkpoint_bytes;
+        let words = version.words().filter(|_| !terms.awaited && version.size_bytes > every_bytes);
+        let Some(words) = words else { return (Course::Whole, 0) };
+        let checkpoints = Checkpoints::new(request.object.clone(), words, every_bytes);
+        let state = request.checkpoint.as_ref().and_then(|checkpoint| checkpoints.open(checkpoint, algorithms));
+        let state = state.filter(|state| state.message_bytes() <= version.size_bytes);
+        let begin = state.as_ref().map_or(0, State::message_bytes);
+        if begin > 0 {
+            tracing::info!(key = request.object.key, begin, "hashing goes on in the middle of the object");
+        }
+        (Course::Object { checkpoints, state }, begin)
+    }
+
     async fn hash_object(&self, objects: &Objects, terms: Terms, request: &HashRequest) -> Result<Hashed, JobError> {
         let key = &request.object.key;
         // Before anything is asked of the storage: see the head of pool.rs.
         let seat = self.inner.pool.seat(terms.awaited).await?;
         let version = objects.stat(key).await?;
         check_size(version.size_bytes, terms.object_bytes_max)?;
-        request.progress.begin(version.size_bytes);
 
         let mut algorithms = without_repeats(&request.algorithms);
         // Nothing but the content identifies such an object, so its ETag is that of an upload: the MD5.
@@ -271,10 +311,12 @@ impl Engine {
             algorithms.push(Algorithm::Md5);
         }
 
+        let (course, begin) = self.object_course(terms, request, &version, &algorithms);
+        request.progress.begin(begin, version.size_bytes);
         let (feeder, input) = Feeder::new(self.inner.pool.thread(&seat));
-        let message = Message { algorithms, input, bytes_max: None, progress: request.progress.clone() };
+        let message = Message { algorithms, input, bytes_max: None, course, progress: request.progress.clone() };
         let ticket = self.inner.pool.submit(message, seat)?;
-        let mut reader = objects.read(key, &version, self.inner.pool.piece_bytes()).await?;
+        let mut reader = objects.read(key, &version, begin, self.inner.pool.piece_bytes()).await?;
         while let Some(buffer) = reader.next().await? {
             if !feeder.feed(buffer).await {
                 break;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashlane_job::{FileFacts, ObjectRef};
+use hashlane_job::{Checkpoint, FileFacts, ObjectRef};
 use hashlane_lanes::Algorithm;
 
 use crate::ReadProgress;
@@ -15,7 +15,9 @@ pub struct HashRequest {
     pub object: ObjectRef,
     /// At least one; one read feeds all of them.
     pub algorithms: Vec<Algorithm>,
-    /// Where progress is told.
+    /// Where an earlier attempt was. It is followed when it is of the object as it is now, and thrown away otherwise.
+    pub checkpoint: Option<Checkpoint>,
+    /// Where progress is told, and checkpoints are offered.
     pub progress: Arc<ReadProgress>,
 }
 

@@ -10,6 +10,7 @@
 
 mod bucket;
 mod budget;
+mod checkpoint;
 mod engine;
 mod error;
 mod etag;

@@ -46,6 +46,16 @@ pub(crate) struct Version {
     pub(crate) generation: Option<u64>,
 }
 
+impl Version {
+    /// The version in words, for checkpoints; `None` where the store tells too little to know it again.
+    pub(crate) fn words(&self) -> Option<String> {
+        let etag = self.etag.as_ref()?;
+        // Where the store tells no time, it is that of our own start.
+        let modified = self.tells_modified.then(|| self.modified.unix_millis());
+        Some(format!("object {etag} {:?} {} {modified:?} {:?}", self.version, self.size_bytes, self.generation))
+    }
+}
+
 impl Objects {
     /// The objects of an operator.
     pub(crate) fn new(operator: Operator) -> Objects {
@@ -79,7 +89,7 @@ impl Objects {
         })
     }
 
-    /// Begins to read a version of an object.
+    /// Begins to read a version of an object, behind its first `begin` bytes.
     ///
     /// Where the store can bind reads to an ETag, the object is read in ranges of at most `piece_bytes`, so that no more of
     /// it is in memory. Where it cannot, ranges could come from two versions, so one stream gives the whole; the one such
@@ -88,6 +98,7 @@ impl Objects {
         &self,
         key: &str,
         version: &Version,
+        begin: u64,
         piece_bytes: usize,
     ) -> Result<ObjectReader, JobError> {
         let key = path(key)?;
@@ -97,11 +108,12 @@ impl Objects {
             ReaderOptions { chunk: if_match.is_some().then_some(piece_bytes), if_match, ..Default::default() };
         let reader = self.operator.reader_options(key, options).await.map_err(|error| failure(&error))?;
         // A range that is empty is nothing to ask a store for.
-        let stream = match version.size_bytes {
+        let left = version.size_bytes.saturating_sub(begin);
+        let stream = match left {
             0 => None,
-            size_bytes => Some(reader.clone().into_stream(0..size_bytes).await.map_err(|error| failure(&error))?),
+            _ => Some(reader.clone().into_stream(begin..version.size_bytes).await.map_err(|error| failure(&error))?),
         };
-        Ok(ObjectReader { reader, stream, size_bytes: version.size_bytes, left: version.size_bytes })
+        Ok(ObjectReader { reader, stream, size_bytes: version.size_bytes, left })
     }
 
     /// Whether the store answers.

@@ -50,7 +50,7 @@ use crate::budget::Budget;
 use crate::local::OpenFile;
 
 use inbox::Letter;
-pub(crate) use inbox::{Feeder, Input, Message};
+pub(crate) use inbox::{Course, Feeder, Input, Message};
 pub(crate) use thread::check_size;
 
 /// The counter of bytes hashed, by algorithm: an object that is hashed by two algorithms counts for both.

@@ -1,19 +1,33 @@
-//! How far the reading of one object is.
+//! How far the reading of one object is, and where it could be taken up again.
 //!
-//! It promises numbers that only grow within one attempt, written by the hashing thread and read by whoever shows them.
+//! It promises numbers that only grow within one attempt, written by the hashing thread and read by whoever shows them; and
+//! the newest checkpoint, until somebody says that it is stored.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashlane_job::Checkpoint;
+use tokio::sync::Notify;
 
 /// How far the reading of one object is; shared with whoever shows it.
 #[derive(Debug, Default)]
 pub struct ReadProgress {
-    /// Bytes read for hashing so far.
+    /// Bytes read for hashing so far, those that a checkpoint spared included.
     pub read_bytes: AtomicU64,
     /// The object's length in bytes, 0 until known.
     pub total_bytes: AtomicU64,
+    checkpoint: Mutex<Option<Checkpoint>>,
+    /// Rung for each checkpoint.
+    bell: Arc<Notify>,
+    leaving: AtomicBool,
 }
 
 impl ReadProgress {
+    /// Progress that rings `bell` when there is a checkpoint to be stored.
+    pub fn ringing(bell: Arc<Notify>) -> ReadProgress {
+        ReadProgress { bell, ..ReadProgress::default() }
+    }
+
     /// Percent, 0 to 99: only a job that succeeded is at 100.
     pub fn percent(&self) -> u8 {
         let total = self.total_bytes.load(Ordering::Relaxed);
@@ -24,15 +38,46 @@ impl ReadProgress {
         }
     }
 
-    /// An attempt begins at an object of this length.
-    pub(crate) fn begin(&self, total_bytes: u64) {
-        self.read_bytes.store(0, Ordering::Relaxed);
+    /// The newest checkpoint that is not stored yet.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.newest().clone()
+    }
+
+    /// Says that this checkpoint is stored. A newer one stays.
+    pub fn stored(&self, checkpoint: &Checkpoint) {
+        self.newest().take_if(|newest| newest == checkpoint);
+    }
+
+    /// Asks for a last checkpoint; the hashing then ends with an error. An object that is small, or cannot be taken up in
+    /// the middle, ends without one.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked for the end.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Here it could be taken up again.
+    pub(crate) fn offer(&self, checkpoint: Checkpoint) {
+        *self.newest() = Some(checkpoint);
+        self.bell.notify_one();
+    }
+
+    /// An attempt begins at an object of this length, of which `read_bytes` need not be read again.
+    pub(crate) fn begin(&self, read_bytes: u64, total_bytes: u64) {
+        self.read_bytes.store(read_bytes, Ordering::Relaxed);
         self.total_bytes.store(total_bytes, Ordering::Relaxed);
     }
 
     /// More bytes were read.
     pub(crate) fn advance(&self, bytes: usize) {
         self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<Checkpoint>> {
+        self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -45,8 +90,23 @@ mod tests {
         for (read, total, percent) in
             [(0, 0, 0), (5, 0, 0), (0, 10, 0), (5, 10, 50), (10, 10, 99), (11, 10, 99), (u64::MAX, u64::MAX, 99)]
         {
-            let progress = ReadProgress { read_bytes: read.into(), total_bytes: total.into() };
+            let progress =
+                ReadProgress { read_bytes: read.into(), total_bytes: total.into(), ..ReadProgress::default() };
             assert_eq!(progress.percent(), percent, "{read} of {total}");
         }
+    }
+
+    #[test]
+    fn a_checkpoint_stays_until_it_or_a_newer_one_is_stored() {
+        let progress = ReadProgress::default();
+        let (first, second) = (Checkpoint::from_bytes(vec![1]), Checkpoint::from_bytes(vec![2]));
+        assert_eq!(progress.checkpoint(), None);
+        progress.offer(first.clone());
+        assert_eq!(progress.checkpoint(), Some(first.clone()));
+        progress.offer(second.clone());
+        progress.stored(&first);
+        assert_eq!(progress.checkpoint(), Some(second.clone()), "the newer one is not stored");
+        progress.stored(&second);
+        assert_eq!(progress.checkpoint(), None);
     }
 }

@@ -26,6 +26,7 @@ fn a_large_file_needs_no_more_memory_than_the_budget() {
     let request = HashRequest {
         object: ObjectRef { bucket: name, key: "large".into() },
         algorithms: vec![Algorithm::Sha256],
+        checkpoint: None,
         progress: Arc::default(),
     };
     let hashed = runtime.block_on(engine.hash(request)).expect("hashed");

@@ -18,7 +18,8 @@ fn hashed_bytes_are_counted_for_each_algorithm_before_the_digest_is_told() {
         let object = ObjectRef { bucket: name, key: "a".into() };
         engine.put(&object, vec![7; 100_000].into()).await.expect("stored");
         for algorithms in [vec![Algorithm::Md5, Algorithm::Sha256], vec![Algorithm::Md5]] {
-            let request = HashRequest { object: object.clone(), algorithms, progress: Arc::default() };
+            let request =
+                HashRequest { object: object.clone(), algorithms, checkpoint: None, progress: Arc::default() };
             engine.hash(request).await.expect("hashed");
         }
         let text = recorder.render();

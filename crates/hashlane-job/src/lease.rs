@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{FileFacts, Job, JobError, JobId};
+use crate::{Checkpoint, FileFacts, Job, JobError, JobId};
 
 /// What is to be done with a live job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,8 @@ pub struct Lease {
     pub stage: Stage,
     /// The number of this attempt at this stage, from 1. A given-back attempt is not counted.
     pub attempt: u32,
+    /// Where an earlier holder was, when the object is large.
+    pub checkpoint: Option<Checkpoint>,
     /// The job as it was when it was claimed.
     pub job: Job,
 }

@@ -5,6 +5,7 @@
 //! of the wire live in `hashlane-wire`, the rows in `hashlane-store`.
 
 mod callback;
+mod checkpoint;
 mod error;
 mod id;
 mod job;
@@ -18,6 +19,7 @@ mod time;
 pub use callback::{
     CallbackAddress, CallbackFormat, CallbackRequest, CallbackTarget, Delivery, DeliveryState, MqMode, MqTarget,
 };
+pub use checkpoint::Checkpoint;
 pub use error::{FailureCode, JobError};
 pub use id::{JobId, JobIds, QueueId};
 pub use job::{Job, NewJob};

@@ -57,7 +57,7 @@ async fn hash(api: &Api, object: &ObjectRef, query: SyncHashQuery) -> Result<Fil
         return Err(Refusal::slow_down("too many synchronous hashes at once, please try again", None));
     };
     let progress = Arc::new(ReadProgress::default());
-    let request = HashRequest { object: object.clone(), algorithms: vec![query.algorithm], progress };
+    let request = HashRequest { object: object.clone(), algorithms: vec![query.algorithm], checkpoint: None, progress };
     let hashed = api.engine.hash_awaited(request, api.limits.sync_object_bytes).await.map_err(refusal)?;
     if query.add_to_header
         && let Some(digest) = hashed.facts.digests.first()

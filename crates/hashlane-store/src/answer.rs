@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use hashlane_job::{Lease, LeaseToken};
+use hashlane_job::{Checkpoint, Lease, LeaseToken};
 
 /// What a claim brought.
 #[derive(Debug)]
@@ -18,12 +18,14 @@ pub struct Claimed {
 }
 
 /// A lease to be renewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
     /// Which.
     pub token: LeaseToken,
     /// Percent of the object read. The store keeps the largest it was told, and never 100 before the job succeeded.
     pub progress: u8,
+    /// Where the next holder of the lease may go on; none leaves what was stored before.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// What became of a renewal.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hashlane_engine::{Engine, HashRequest, ReadProgress};
-use hashlane_job::{FailureCode, FileFacts, HASH_ATTEMPTS_MAX, JobError, Lease, NewJob, Outcome, hash_delay};
+use hashlane_job::{FailureCode, FileFacts, HASH_ATTEMPTS_MAX, JobError, Lease, Outcome, hash_delay};
 
 use crate::chance::chance;
 use crate::finished;
@@ -17,7 +17,7 @@ pub(crate) struct HashStep {
 
 impl Stepper for HashStep {
     async fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>) -> Outcome {
-        match hash(&self.engine, &lease.job.request, progress.clone()).await {
+        match hash(&self.engine, lease, progress.clone()).await {
             Ok(facts) => Outcome::Hashed(facts),
             Err(error) => failed(lease, error),
         }
@@ -51,8 +51,14 @@ impl Stepper for HashStep {
 }
 
 /// The digest is stored at the object before the job succeeds: a client that sees Success finds it there.
-async fn hash(engine: &Engine, job: &NewJob, progress: Arc<ReadProgress>) -> Result<FileFacts, JobError> {
-    let request = HashRequest { object: job.object.clone(), algorithms: vec![job.algorithm], progress };
+async fn hash(engine: &Engine, lease: &Lease, progress: Arc<ReadProgress>) -> Result<FileFacts, JobError> {
+    let job = &lease.job.request;
+    let request = HashRequest {
+        object: job.object.clone(),
+        algorithms: vec![job.algorithm],
+        checkpoint: lease.checkpoint.clone(),
+        progress,
+    };
     let hashed = engine.hash(request).await?;
     if job.add_to_header {
         let Some(digest) = hashed.facts.digests.first() else {

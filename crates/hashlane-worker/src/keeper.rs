@@ -14,6 +14,7 @@ use std::time::Duration;
 use hashlane_engine::ReadProgress;
 use hashlane_job::{Lease, LeaseToken, Stage};
 use hashlane_store::{Renewal, Renewed};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -30,11 +31,18 @@ pub(crate) struct Keeper<L> {
     leases: L,
     length: Duration,
     held: Arc<Mutex<HashMap<LeaseToken, Arc<Hold>>>>,
+    /// Rung when a checkpoint is to be stored.
+    checkpoints: Arc<Notify>,
 }
 
 impl<L: Clone> Clone for Keeper<L> {
     fn clone(&self) -> Keeper<L> {
-        Keeper { leases: self.leases.clone(), length: self.length, held: self.held.clone() }
+        Keeper {
+            leases: self.leases.clone(),
+            length: self.length,
+            held: self.held.clone(),
+            checkpoints: self.checkpoints.clone(),
+        }
     }
 }
 
@@ -42,6 +50,7 @@ impl<L: Clone> Clone for Keeper<L> {
 #[derive(Debug)]
 struct Hold {
     stage: Stage,
+    length: Duration,
     progress: Arc<ReadProgress>,
     /// Percent that the job showed when it was claimed.
     percent_min: u8,
@@ -68,6 +77,10 @@ impl Hold {
             Stage::Deliver => self.percent_min,
         }
     }
+
+    fn renewal(&self, token: LeaseToken) -> Renewal {
+        Renewal { token, progress: self.percent(), checkpoint: self.progress.checkpoint() }
+    }
 }
 
 /// A lease that is renewed as long as this value lives and is not let go.
@@ -82,6 +95,11 @@ impl Held {
     /// The lease.
     pub(crate) fn lease(&self) -> &Arc<Lease> {
         &self.lease
+    }
+
+    /// How long a renewal makes it run.
+    pub(crate) fn length(&self) -> Duration {
+        self.hold.length
     }
 
     /// Where the work tells how far it is.
@@ -114,6 +132,11 @@ impl Held {
         }
     }
 
+    /// The renewal that stores the newest checkpoint, if one is not stored yet.
+    pub(crate) fn checkpoint_renewal(&self) -> Option<Renewal> {
+        Some(self.hold.renewal(self.lease.token)).filter(|renewal| renewal.checkpoint.is_some())
+    }
+
     /// Renews it no more; the deadline stays. To be called before settling, so that a renewal that crosses the settling
     /// is not taken for a loss.
     pub(crate) fn let_go(&self) {
@@ -134,7 +157,7 @@ fn lock(held: &Mutex<HashMap<LeaseToken, Arc<Hold>>>) -> MutexGuard<'_, HashMap<
 impl<L: Leases> Keeper<L> {
     /// A keeper of leases of this length. [`Keeper::run`] does the work.
     pub(crate) fn new(leases: L, length: Duration) -> Keeper<L> {
-        Keeper { leases, length, held: Arc::default() }
+        Keeper { leases, length, held: Arc::default(), checkpoints: Arc::default() }
     }
 
     /// The length of a lease.
@@ -146,7 +169,8 @@ impl<L: Leases> Keeper<L> {
     pub(crate) fn hold(&self, lease: Lease, asked: Instant) -> Held {
         let hold = Arc::new(Hold {
             stage: lease.stage,
-            progress: Arc::default(),
+            length: self.length,
+            progress: Arc::new(ReadProgress::ringing(self.checkpoints.clone())),
             percent_min: lease.job.progress,
             lost: CancellationToken::new(),
             times: Mutex::new(Times { renewed: asked, deadline: self.deadline_from(asked) }),
@@ -168,17 +192,18 @@ impl<L: Leases> Keeper<L> {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(pause) => {}
+                // A checkpoint is of use only when it is stored.
+                () = self.checkpoints.notified() => {}
             }
             let due = self.due(pause);
             if due.is_empty() {
                 continue;
             }
             let asked = Instant::now();
-            let renewals =
-                due.iter().map(|(token, hold)| Renewal { token: *token, progress: hold.percent() }).collect();
+            let renewals: Vec<Renewal> = due.iter().map(|(token, hold)| hold.renewal(*token)).collect();
             // An answer that takes longer is as good as none, and asking again may find the store well.
-            match timeout(self.length / 3, self.leases.renew(renewals, self.length)).await {
-                Ok(Ok(answers)) => self.note(asked, &due, &answers),
+            match timeout(self.length / 3, self.leases.renew(renewals.clone(), self.length)).await {
+                Ok(Ok(answers)) => self.note(asked, &due, &renewals, &answers),
                 Ok(Err(error)) => complaint.raise(&error),
                 Err(_) => complaint.raise(&"the store does not answer"),
             }
@@ -192,7 +217,7 @@ impl<L: Leases> Keeper<L> {
         let is_due = |hold: &Hold| {
             let age = now.saturating_duration_since(hold.times().renewed);
             match hold.stage {
-                Stage::Hash => age >= pause / 2,
+                Stage::Hash => age >= pause / 2 || hold.progress.checkpoint().is_some(),
                 Stage::Deliver => age + pause > self.length / 3,
             }
         };
@@ -203,10 +228,11 @@ impl<L: Leases> Keeper<L> {
             .collect()
     }
 
-    fn note(&self, asked: Instant, due: &[(LeaseToken, Arc<Hold>)], answers: &[Renewed]) {
-        for ((_, hold), answer) in due.iter().zip(answers) {
+    fn note(&self, asked: Instant, due: &[(LeaseToken, Arc<Hold>)], renewals: &[Renewal], answers: &[Renewed]) {
+        for (((_, hold), renewal), answer) in due.iter().zip(renewals).zip(answers) {
             match answer {
                 Renewed::Kept => {
+                    renewal.checkpoint.iter().for_each(|checkpoint| hold.progress.stored(checkpoint));
                     *hold.times() = Times { renewed: asked, deadline: self.deadline_from(asked) };
                 }
                 Renewed::Lost => hold.lost.cancel(),

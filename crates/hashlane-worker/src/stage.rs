@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashlane_engine::ReadProgress;
-use hashlane_job::{Lease, Outcome};
+use hashlane_job::{Lease, Outcome, Stage};
 use hashlane_store::{Settled, StoreErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -29,6 +29,9 @@ const UNSETTLED_PER_SLOT: usize = 4;
 
 /// A lease that is given back on a stop costs nothing but time when that fails, so little time is spent on it.
 const GIVE_BACK_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// A hashing thread looks up for each chunk, so only a disk or a store that hangs takes longer to give a last checkpoint.
+const LAST_CHECKPOINT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A lease to be worked on.
 #[derive(Debug)]
@@ -146,11 +149,7 @@ impl<L: Leases, S: Stepper> Step<L, S> {
                 running.await.ok();
                 return;
             }
-            () = self.give_back.cancelled() => {
-                running.abort();
-                running.await.ok();
-                Outcome::GivenBack
-            }
+            () = self.give_back.cancelled() => self.leave(&held, running).await,
         };
         if let Some(receiver_slot) = receiver_slot {
             receiver_slot.ended(&outcome);
@@ -160,6 +159,28 @@ impl<L: Leases, S: Stepper> Step<L, S> {
         if settle(&self.leases, &held, &outcome).await == Some(Settled::Stored) {
             self.stepper.settled(&lease, &outcome);
         }
+    }
+}
+
+impl<L: Leases, S: Stepper> Step<L, S> {
+    /// Ends a step in the middle: what it has hashed is stored as a checkpoint, and the rest is somebody else's.
+    async fn leave(&self, held: &Held, mut running: AbortOnDropHandle<Outcome>) -> Outcome {
+        if held.lease().stage == Stage::Hash {
+            held.progress().leave();
+            // It may just as well have come to its end.
+            if let Ok(Ok(outcome @ Outcome::Hashed(_))) = timeout(LAST_CHECKPOINT_TIME_MAX, &mut running).await {
+                return outcome;
+            }
+        }
+        running.abort();
+        running.await.ok();
+        if let Some(renewal) = held.checkpoint_renewal() {
+            let stored = self.leases.renew(vec![renewal], held.length());
+            if !matches!(timeout(GIVE_BACK_TIME_MAX, stored).await, Ok(Ok(_))) {
+                tracing::warn!(job = %held.lease().token.job, "a last checkpoint could not be stored");
+            }
+        }
+        Outcome::GivenBack
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) struct Worker {
     pub(crate) memory_bytes: u64,
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
+    pub(crate) checkpoint_bytes: u64,
 }
 
 /// `[limits]`, as far as this version has them.
@@ -227,10 +228,8 @@ fn read<'a>(
         memory_bytes: worker_table.read("memory", Kind::Quantity, "48MiB", size_some)?,
         lease: worker_table.read("lease", Kind::Quantity, "30s", duration_some)?,
         grace: worker_table.read("grace", Kind::Quantity, "25s", duration)?,
+        checkpoint_bytes: worker_table.read("checkpoint", Kind::Quantity, "256MiB", size_some)?,
     };
-    let ignored = "a job that is interrupted starts again from its object's first byte";
-    Later::ignored(&worker_table, "checkpoint", ignored, &mut later);
-    worker_table.read("checkpoint", Kind::Quantity, "256MiB", size_some)?;
     worker_table.close()?;
 
     let limits_table = root.section("limits")?;

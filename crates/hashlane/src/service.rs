@@ -244,6 +244,7 @@ fn engine_options(config: &Config) -> EngineOptions {
         hash_threads: config.worker.hash_threads,
         memory_bytes: config.worker.memory_bytes,
         object_bytes_max: config.limits.async_object_bytes,
+        checkpoint_bytes: config.worker.checkpoint_bytes,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use hashlane_job::Checkpoint;
 use hashlane_lanes::Hasher;
 use opendal::raw::oio::{ReadStream, ReadStreamDyn, StreamRead, StreamReader};
 use opendal::raw::{
@@ -175,7 +176,12 @@ struct Case {
 
 async fn hash(engine: &Engine, algorithms: &[Algorithm]) -> Result<FileFacts, JobError> {
     let object = ObjectRef { bucket: BucketName::parse(NAME).expect("a name"), key: "k".into() };
-    let request = HashRequest { object, algorithms: algorithms.to_vec(), progress: Arc::new(ReadProgress::default()) };
+    let request = HashRequest {
+        object,
+        algorithms: algorithms.to_vec(),
+        checkpoint: None,
+        progress: Arc::new(ReadProgress::default()),
+    };
     engine.hash(request).await.map(|hashed| hashed.facts)
 }
 
@@ -189,7 +195,7 @@ fn engine(liar: Liar) -> Engine {
     let buckets = Buckets::of(vec![config], vec![Storage::Objects(Arc::new(objects))]);
     let budget = Budget { threads: 1, slots: 4, chunk_bytes: 4096, piece_bytes: 4096, awaited_slots: 0 };
     let pool = Pool::start(budget, Platform::detect()).expect("threads");
-    Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max: None }) }
+    Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max: None, checkpoint_bytes: 4096 }) }
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -286,4 +292,45 @@ fn failures_of_a_storage_become_codes_without_paths() {
         assert_eq!((error.code, error.may_retry), (code, may_retry), "{kind:?}");
         assert!(!error.message.contains('/'), "{error}");
     }
+}
+
+#[test]
+fn what_a_failed_attempt_has_hashed_is_not_asked_for_again() {
+    run(async {
+        let object = ObjectRef { bucket: BucketName::parse(NAME).expect("a name"), key: "k".into() };
+        let attempt = |liar: Liar, checkpoint: Option<Checkpoint>| {
+            let (object, progress) = (object.clone(), Arc::new(ReadProgress::default()));
+            let sent_bytes = liar.sent_bytes.clone();
+            async move {
+                let algorithms = vec![Algorithm::Md5, Algorithm::Sha256];
+                let request = HashRequest { object, algorithms, checkpoint, progress: progress.clone() };
+                let result = engine(liar).hash(request).await.map(|hashed| hashed.facts.digests);
+                (result, progress.checkpoint(), sent_bytes.load(Ordering::SeqCst))
+            }
+        };
+        let [bound, _] = ways();
+        let expected =
+            [Algorithm::Md5, Algorithm::Sha256].map(|algorithm| Hasher::digest(algorithm, &Liar::content(false)));
+
+        let failing = Liar { lie: Lie { fails_at: Some(9_000), ..bound }, ..Liar::default() };
+        let (result, checkpoint, _) = attempt(failing, None).await;
+        assert!(result.expect_err("the storage fails").may_retry);
+        let checkpoint = checkpoint.expect("two pieces were hashed");
+
+        let whole = Liar { lie: bound, ..Liar::default() };
+        let (result, _, sent_bytes) = attempt(whole, Some(checkpoint.clone())).await;
+        assert_eq!(result.expect("hashed"), expected);
+        assert_eq!(sent_bytes, OBJECT_BYTES as u64 - 8192, "the rest and nothing else");
+
+        // Another version: its first bytes are others.
+        let replaced = Liar { lie: Lie { replaced_at_request: Some(0), ..bound }, ..Liar::default() };
+        let (result, _, sent_bytes) = attempt(replaced, Some(checkpoint.clone())).await;
+        assert_eq!(result.expect("hashed")[0], Hasher::digest(Algorithm::Md5, &Liar::content(true)));
+        assert_eq!(sent_bytes, OBJECT_BYTES as u64);
+
+        // A storage that does not say which version it gives.
+        let (result, none, sent_bytes) = attempt(Liar::default(), Some(checkpoint)).await;
+        assert_eq!(result.expect("hashed"), expected);
+        assert_eq!((none, sent_bytes), (None, OBJECT_BYTES as u64));
+    });
 }

@@ -5,7 +5,7 @@
 //! sockets and devices are refused before they are read.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use hashlane_job::{FailureCode, JobError};
@@ -72,12 +72,29 @@ impl OpenFile {
         &self.identity
     }
 
+    /// The version in words, for checkpoints: other words mean another version. The change time is part of it, so a digest
+    /// that was stored beside the file since makes a checkpoint worthless, which costs a read.
+    pub(crate) fn version(&self) -> String {
+        let Identity { device, inode, size_bytes, modified_seconds, modified_nanos } = self.identity;
+        let (changed_seconds, changed_nanos) = self.change_time.parts();
+        format!(
+            "file {device}:{inode} {size_bytes} {modified_seconds}.{modified_nanos:09} {changed_seconds}.{changed_nanos:09}"
+        )
+    }
+
+    /// Goes on behind the first bytes, which were hashed before and are not to be read again.
+    pub(crate) fn skip(&mut self, bytes: u64) -> Result<(), JobError> {
+        let at = (&self.file).seek(SeekFrom::Start(bytes)).map_err(|error| failure::at_read(&error))?;
+        self.read_bytes = at;
+        Ok(())
+    }
+
     /// Asks the kernel to read ahead. Advice only: that it is not taken is no error.
     pub(crate) fn announce(&self) {
         if self.identity.size_bytes >= ANNOUNCED_BYTES_MIN {
             let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::Sequential);
             let ahead = std::num::NonZeroU64::new(READAHEAD_BYTES);
-            let _ = rustix::fs::fadvise(&self.file, 0, ahead, Advice::WillNeed);
+            let _ = rustix::fs::fadvise(&self.file, self.read_bytes, ahead, Advice::WillNeed);
         }
     }
 

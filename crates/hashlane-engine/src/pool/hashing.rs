@@ -7,7 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hashlane_lanes::{Algorithm, Finished, Lanes, Platform, Slot};
+use hashlane_lanes::{Algorithm, Finished, Lanes, Platform, Slot, State};
 
 use crate::budget::{self, Budget};
 
@@ -29,6 +29,11 @@ pub(crate) trait Occupant: Sized {
 
     /// Reads the next bytes into the slot.
     fn read(&mut self, lanes: &mut Lanes, slot: Slot) -> Result<Turn, Self::Error>;
+
+    /// The running digests that it goes on from; asked once, when it is taken in.
+    fn state(&mut self) -> Option<State> {
+        None
+    }
 
     /// Whether somebody waits for this very message, so that it goes before others.
     fn awaited(&self) -> bool {
@@ -113,9 +118,13 @@ impl<O: Occupant> Hashing<O> {
     }
 
     /// Takes a message in; there must be a vacancy.
-    pub(crate) fn admit(&mut self, occupant: O) {
+    pub(crate) fn admit(&mut self, mut occupant: O) {
         // The tag is not needed: what belongs to a message lies beside its slot.
-        match self.lanes.admit(0, occupant.algorithms()) {
+        let slot = match occupant.state() {
+            Some(state) => self.lanes.resume(0, &state),
+            None => self.lanes.admit(0, occupant.algorithms()),
+        };
+        match slot {
             Some(slot) => self.occupants[slot.index()] = Some(occupant),
             None => occupant.fail(Interruption::Panicked.into()),
         }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::thread::Thread;
 
 use bytes::Bytes;
-use hashlane_lanes::Algorithm;
+use hashlane_job::{Checkpoint, ObjectRef};
+use hashlane_lanes::{Algorithm, State};
 use opendal::Buffer;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Read, Seat, Unread};
 use crate::ReadProgress;
+use crate::checkpoint::Checkpoints;
 use crate::local::Folder;
 
 /// A message to hash.
@@ -21,8 +23,33 @@ pub(crate) struct Message {
     pub(crate) input: Input,
     /// An object of this length or more is refused.
     pub(crate) bytes_max: Option<u64>,
+    /// How it goes on in the middle, and tells where it could.
+    pub(crate) course: Course,
     /// Told of every read.
     pub(crate) progress: Arc<ReadProgress>,
+}
+
+/// How a message relates to earlier and later attempts at it.
+#[derive(Debug)]
+pub(crate) enum Course {
+    /// It is read from its beginning to its end.
+    Whole,
+    /// A file that can be taken up in the middle.
+    File {
+        /// The object.
+        object: ObjectRef,
+        /// Where an earlier attempt was.
+        checkpoint: Option<Checkpoint>,
+        /// How many bytes lie between checkpoints.
+        every_bytes: u64,
+    },
+    /// An object of a store that can be taken up in the middle; its bytes come from there on.
+    Object {
+        /// What makes its checkpoints.
+        checkpoints: Checkpoints,
+        /// The state of what is before.
+        state: Option<State>,
+    },
 }
 
 /// A message on its way to its thread.

@@ -13,7 +13,8 @@ fn pool(threads: usize, slots: usize) -> Pool {
 }
 
 fn message(input: Input) -> Message {
-    Message { algorithms: vec![Algorithm::Md5], input, bytes_max: None, progress: Arc::new(ReadProgress::default()) }
+    let progress = Arc::new(ReadProgress::default());
+    Message { algorithms: vec![Algorithm::Md5], input, bytes_max: None, course: Course::Whole, progress }
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

@@ -9,14 +9,15 @@ use std::sync::mpsc::Receiver;
 
 use bytes::{Buf, Bytes};
 use hashlane_job::{FailureCode, JobError};
-use hashlane_lanes::{Algorithm, Finished, Lanes, Platform, Slot};
+use hashlane_lanes::{Algorithm, Finished, Lanes, Platform, Slot, State};
 use tokio::sync::{mpsc, oneshot};
 
 use super::hashing::{Hashing, Interruption, Occupant, Turn};
-use super::inbox::{Input, Letter, Message, Piece};
+use super::inbox::{Course, Input, Letter, Message, Piece};
 use super::{Crew, Read, Seat, Unread, stopping};
 use crate::ReadProgress;
 use crate::budget::Budget;
+use crate::checkpoint::Checkpoints;
 use crate::local::{OpenFile, Opened};
 
 /// How many bytes of a channel one message may take in one turn. A message that is alone hashes them where they lie, so
@@ -47,10 +48,12 @@ fn admit(hashing: &mut Hashing<Guest>, letters: &Receiver<Letter>) -> bool {
     while hashing.vacancies() > 0 {
         let Ok(Letter { message, reply, seat }) = letters.try_recv() else { break };
         any = true;
-        let Message { algorithms, input, bytes_max, progress } = message;
-        let opened = catch_unwind(AssertUnwindSafe(|| open(input, bytes_max, &progress)));
+        let Message { algorithms, input, bytes_max, course, progress } = message;
+        let opened = catch_unwind(AssertUnwindSafe(|| open(input, bytes_max, course, &algorithms, &progress)));
         match opened.unwrap_or_else(|_| Err(panicked().into())) {
-            Ok(source) => hashing.admit(Guest { source, algorithms, progress, reply, seat }),
+            Ok(Open { source, checkpoints, state }) => {
+                hashing.admit(Guest { source, algorithms, checkpoints, state, progress, reply, seat });
+            }
             Err(unread) => refuse(reply, seat, unread),
         }
     }
@@ -61,6 +64,8 @@ fn admit(hashing: &mut Hashing<Guest>, letters: &Receiver<Letter>) -> bool {
 struct Guest {
     source: Source,
     algorithms: Vec<Algorithm>,
+    checkpoints: Option<Checkpoints>,
+    state: Option<State>,
     progress: Arc<ReadProgress>,
     reply: oneshot::Sender<Result<Read, Unread>>,
     seat: Seat,
@@ -88,7 +93,23 @@ impl Occupant for Guest {
     fn read(&mut self, lanes: &mut Lanes, slot: Slot) -> Result<Turn, JobError> {
         let turn = self.source.read(lanes, slot)?;
         self.progress.advance(turn.bytes);
+        if let Some(checkpoints) = &mut self.checkpoints
+            && !turn.ended
+        {
+            let leaving = self.progress.is_leaving();
+            if checkpoints.advance(turn.bytes) || (leaving && checkpoints.is_last_due()) {
+                let state = lanes.export(slot);
+                state.iter().for_each(|state| self.progress.offer(checkpoints.seal(state)));
+            }
+            if leaving {
+                return Err(stopping());
+            }
+        }
         Ok(turn)
+    }
+
+    fn state(&mut self) -> Option<State> {
+        self.state.take()
     }
 
     fn awaited(&self) -> bool {
@@ -184,22 +205,57 @@ fn take_pieces(
     Ok(turn)
 }
 
+/// A message that can be read.
+struct Open {
+    source: Source,
+    checkpoints: Option<Checkpoints>,
+    /// Of what need not be read.
+    state: Option<State>,
+}
+
 /// Opens what a message is to be read from, and learns its length where the thread is the first to know it.
-fn open(input: Input, bytes_max: Option<u64>, progress: &ReadProgress) -> Result<Source, Unread> {
+fn open(
+    input: Input,
+    bytes_max: Option<u64>,
+    course: Course,
+    algorithms: &[Algorithm],
+    progress: &ReadProgress,
+) -> Result<Open, Unread> {
     match input {
-        Input::File { folder, key } => match OpenFile::open(&folder, &key)? {
-            Opened::TooFresh => Err(Unread::TooFresh),
-            Opened::File(file) => {
-                let size_bytes = file.identity().size_bytes;
-                check_size(size_bytes, bytes_max)?;
-                progress.begin(size_bytes);
-                file.announce();
-                Ok(Source::File(file))
+        Input::File { folder, key } => {
+            let mut file = match OpenFile::open(&folder, &key)? {
+                Opened::TooFresh => return Err(Unread::TooFresh),
+                Opened::File(file) => file,
+            };
+            let size_bytes = file.identity().size_bytes;
+            check_size(size_bytes, bytes_max)?;
+            let (checkpoints, state) = match course {
+                // A small file is read anew sooner than its checkpoint is stored.
+                Course::File { object, checkpoint, every_bytes } if size_bytes > every_bytes => {
+                    let checkpoints = Checkpoints::new(object, file.version(), every_bytes);
+                    let state = checkpoint.and_then(|checkpoint| checkpoints.open(&checkpoint, algorithms));
+                    (Some(checkpoints), state.filter(|state| state.message_bytes() <= size_bytes))
+                }
+                _ => (None, None),
+            };
+            let begin = state.as_ref().map_or(0, State::message_bytes);
+            if begin > 0 {
+                file.skip(begin)?;
+                tracing::info!(key, begin, size_bytes, "hashing goes on in the middle of the object");
             }
-        },
-        Input::Pieces(channel) => Ok(Source::Pieces { channel, current: Bytes::new() }),
+            progress.begin(begin, size_bytes);
+            file.announce();
+            Ok(Open { source: Source::File(file), checkpoints, state })
+        }
+        Input::Pieces(channel) => {
+            let (checkpoints, state) = match course {
+                Course::Object { checkpoints, state } => (Some(checkpoints), state),
+                _ => (None, None),
+            };
+            Ok(Open { source: Source::Pieces { channel, current: Bytes::new() }, checkpoints, state })
+        }
         #[cfg(test)]
-        Input::Panic => Ok(Source::Panic),
+        Input::Panic => Ok(Open { source: Source::Panic, checkpoints: None, state: None }),
     }
 }
 

@@ -10,11 +10,11 @@ use crate::bucket::{Bucket, content, expected_all, object, run};
 use crate::limits::{ENDLESS_BYTES, endless};
 
 fn options(memory_bytes: u64) -> EngineOptions {
-    EngineOptions { hash_threads: 1, memory_bytes, object_bytes_max: None }
+    EngineOptions { hash_threads: 1, memory_bytes, ..EngineOptions::default() }
 }
 
 fn request(key: &str) -> HashRequest {
-    HashRequest { object: object(key), algorithms: Algorithm::ALL.to_vec(), progress: Arc::default() }
+    HashRequest { object: object(key), algorithms: Algorithm::ALL.to_vec(), checkpoint: None, progress: Arc::default() }
 }
 
 #[test]

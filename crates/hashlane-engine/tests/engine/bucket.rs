@@ -78,7 +78,12 @@ pub(crate) async fn hash(
     algorithms: &[Algorithm],
     progress: &Arc<ReadProgress>,
 ) -> Result<Hashed, JobError> {
-    let request = HashRequest { object: object(key), algorithms: algorithms.to_vec(), progress: progress.clone() };
+    let request = HashRequest {
+        object: object(key),
+        algorithms: algorithms.to_vec(),
+        checkpoint: None,
+        progress: progress.clone(),
+    };
     engine.hash(request).await
 }
 

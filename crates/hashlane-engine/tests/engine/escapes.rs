@@ -233,6 +233,7 @@ fn a_bucket_that_is_not_configured_is_not_found() {
         let mut request = hashlane_engine::HashRequest {
             object: object("a"),
             algorithms: vec![Algorithm::Md5],
+            checkpoint: None,
             progress: Default::default(),
         };
         request.object.bucket = hashlane_job::BucketName::parse("other-1").expect("a name");

@@ -13,7 +13,7 @@ use crate::bucket::{Bucket, content, expected_all, hash, run};
 pub(crate) const ENDLESS_BYTES: u64 = 1 << 40;
 
 fn options(hash_threads: usize, memory_bytes: u64) -> EngineOptions {
-    EngineOptions { hash_threads, memory_bytes, object_bytes_max: None }
+    EngineOptions { hash_threads, memory_bytes, ..EngineOptions::default() }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod awaited;
 mod bucket;
 mod changes;
+mod checkpoints;
 mod digests;
 mod escapes;
 mod header;

@@ -82,7 +82,7 @@ impl Server {
             region: "ap-chongqing".into(),
             storage: format!("fs://{}", folder.display()),
         };
-        let options = EngineOptions { hash_threads: 1, memory_bytes: 8 << 20, object_bytes_max: None };
+        let options = EngineOptions { hash_threads: 1, memory_bytes: 8 << 20, ..EngineOptions::default() };
         let buckets = vec![configured(BUCKET, &objects), configured(OTHER_BUCKET, &others)];
         let engine = Engine::start(options, buckets).expect("the engine starts");
 

@@ -75,6 +75,7 @@ async fn a_stored_object_is_hashed_by_jobs_at_once_and_has_the_etag_of_its_uploa
     let request = hashlane_engine::HashRequest {
         object,
         algorithms: vec![hashlane_lanes::Algorithm::Md5],
+        checkpoint: None,
         progress: Default::default(),
     };
     let hashed = server.engine.hash(request).await.expect("hashed");

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use hashlane_job::{Event, Job, JobId, JobState, Lease, Stage, Timestamp};
+use hashlane_job::{Checkpoint, Event, Job, JobId, JobState, Lease, Stage, Timestamp};
 use rusqlite::OptionalExtension;
 
 use super::Writer;
@@ -70,14 +70,18 @@ impl Claim {
         let mut statement = writer.connection.prepare_cached(include_str!("claim_lease.sql"))?;
         let lapses = now.plus(self.lease);
         let parameters = (row.id.to_bytes(), token.secret.cast_signed(), lapses.unix_millis(), started);
-        let attempts: u32 = statement.query_row(parameters, |row| row.get(0))?;
+        let (attempts, checkpoint): (u32, Option<Vec<u8>>) =
+            statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
         drop(statement);
         if self.stage == Stage::Hash {
             moved(JobState::Waiting, Event::Claim).map_err(group)?;
             writer.tally.step(row.key, Place::Ready, Place::Leased);
         }
         match read_whole(writer, row, now) {
-            Ok(job) => Ok(Some(Lease { token, stage: self.stage, attempt: attempts + 1, job })),
+            Ok(job) => {
+                let checkpoint = checkpoint.map(Checkpoint::from_bytes);
+                Ok(Some(Lease { token, stage: self.stage, attempt: attempts + 1, checkpoint, job }))
+            }
             Err(error) if error.kind == StoreErrorKind::Corrupt => {
                 tracing::error!(job = %row.id, error = %error, "a job cannot be worked on and is put off");
                 let mut statement = writer.connection.prepare_cached(include_str!("claim_defer.sql"))?;

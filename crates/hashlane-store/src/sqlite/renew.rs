@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hashlane_job::Checkpoint;
+
 use super::Writer;
 use crate::batch::{Fault, Verb};
 use crate::{Renewal, Renewed};
@@ -22,12 +24,13 @@ impl Verb<Writer> for Renew {
         let lapses = writer.steady_now().plus(self.lease).unix_millis();
         let mut statement = writer.connection.prepare_cached(include_str!("renew.sql"))?;
         let mut answers = Vec::with_capacity(self.renewals.len());
-        for Renewal { token, progress } in &self.renewals {
+        for Renewal { token, progress, checkpoint } in &self.renewals {
             let changed = statement.execute((
                 token.job.to_bytes(),
                 token.secret.cast_signed(),
                 lapses,
                 (*progress).min(PROGRESS_MAX),
+                checkpoint.as_ref().map(Checkpoint::as_bytes),
             ))?;
             answers.push(if changed == 1 { Renewed::Kept } else { Renewed::Lost });
         }

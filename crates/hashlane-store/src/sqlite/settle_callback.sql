@@ -6,6 +6,7 @@ update live set
   attempts = 0,
   started_ms = null,
   progress = 0,
+  checkpoint = null,
   last_code = null,
   last_said = null
 where id = ?1

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use hashlane_job::{FileFacts, JobState, Outcome, Stage};
+use hashlane_job::{FileFacts, JobState, Lease, Outcome, Stage};
 use hashlane_lanes::{Algorithm, Digest};
 use hashlane_store::{Renewed, Settled, StoreErrorKind};
 
-use super::world::{LEASE, World, again, facts, hashed};
+use super::world::{Desk, LEASE, World, again, facts, hashed};
 
 pub(crate) async fn a_lease_is_kept_by_renewal(world: World) {
     let desk = world.open_ready().await;
@@ -142,4 +142,48 @@ pub(crate) async fn a_result_without_exactly_the_digest_asked_for_changes_nothin
         assert_eq!(refused.expect_err("the job asked for one MD5").kind, StoreErrorKind::Corrupt);
     }
     assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
+}
+
+/// The checkpoint that the next holder of the lease gets, as text.
+async fn next_checkpoint(desk: &Desk<'_>) -> (Lease, Option<String>) {
+    let lease = desk.claim_one(Stage::Hash).await;
+    let text = lease.checkpoint.as_ref().map(|it| String::from_utf8(it.as_bytes().to_vec()).expect("UTF-8"));
+    (lease, text)
+}
+
+pub(crate) async fn a_checkpoint_goes_to_the_next_holder_whatever_ended_the_lease(world: World) {
+    let desk = world.open_ready().await;
+    desk.submit_one().await;
+    let (lease, none) = next_checkpoint(&desk).await;
+    assert_eq!(none, None);
+    desk.renew_with(lease.token, 10, Some("a tenth")).await;
+    desk.renew(lease.token, 20).await;
+    world.pass(LEASE);
+
+    let (owner, text) = next_checkpoint(&desk).await;
+    assert_eq!(text.as_deref(), Some("a tenth"), "a renewal without one leaves it");
+    assert_eq!(desk.renew_with(lease.token, 90, Some("of a late worker")).await, Renewed::Lost);
+    desk.settle(owner.token, Outcome::GivenBack).await;
+
+    let (owner, text) = next_checkpoint(&desk).await;
+    assert_eq!(text.as_deref(), Some("a tenth"), "a late worker changes nothing");
+    desk.renew_with(owner.token, 50, Some("a half")).await;
+    desk.settle(owner.token, again(1)).await;
+    world.pass(Duration::from_secs(2));
+    let (_, text) = next_checkpoint(&desk).await;
+    assert_eq!(text.as_deref(), Some("a half"));
+
+    desk.store.close().await;
+    let desk = Desk { store: world.open().await, world: &world };
+    let (_, text) = next_checkpoint(&desk).await;
+    assert_eq!(text.as_deref(), Some("a half"), "it survives the process");
+}
+
+pub(crate) async fn a_checkpoint_ends_with_the_hashing(world: World) {
+    let desk = world.open_ready().await;
+    desk.submit_with_callback().await;
+    let lease = desk.claim_one(Stage::Hash).await;
+    desk.renew_with(lease.token, 10, Some("a tenth")).await;
+    assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
+    assert_eq!(desk.claim_one(Stage::Deliver).await.checkpoint, None);
 }

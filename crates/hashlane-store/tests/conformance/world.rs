@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashlane_job::{
-    BucketName, CallbackAddress, CallbackRequest, FailureCode, FileFacts, Job, JobError, JobId, JobIds, Lease,
-    LeaseToken, ManualClock, NewJob, ObjectRef, Outcome, Queue, Stage, Timestamp,
+    BucketName, CallbackAddress, CallbackRequest, Checkpoint, FailureCode, FileFacts, Job, JobError, JobId, JobIds,
+    Lease, LeaseToken, ManualClock, NewJob, ObjectRef, Outcome, Queue, Stage, Timestamp,
 };
 use hashlane_lanes::{Algorithm, Digest};
 use hashlane_store::{
@@ -162,7 +162,14 @@ impl Desk<'_> {
     }
 
     pub(crate) async fn renew(&self, token: LeaseToken, progress: u8) -> Renewed {
-        self.store.renew(vec![Renewal { token, progress }], LEASE).await.expect("the lease is renewed")[0]
+        self.renew_with(token, progress, None).await
+    }
+
+    /// Renews with what an engine would have given as a checkpoint.
+    pub(crate) async fn renew_with(&self, token: LeaseToken, progress: u8, checkpoint: Option<&str>) -> Renewed {
+        let checkpoint = checkpoint.map(|text| Checkpoint::from_bytes(text.into()));
+        let renewal = Renewal { token, progress, checkpoint };
+        self.store.renew(vec![renewal], LEASE).await.expect("the lease is renewed")[0]
     }
 
     pub(crate) async fn counts(&self) -> Counts {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hashlane_job::{JobState, Outcome, Stage};
+use hashlane_job::{BucketName, JobId, JobState, Outcome, Stage};
 use hashlane_store::{JobStore, StoreErrorKind};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -50,9 +50,46 @@ fn url(path: &Path) -> String {
 async fn migrate_makes_a_store_and_says_from_and_to_which_version() {
     let files = Files::new();
     let url = url(&files.path());
-    assert_eq!(JobStore::migrate(&url).await, Ok((0, 1)));
-    assert_eq!(JobStore::migrate(&url).await, Ok((1, 1)));
+    assert_eq!(JobStore::migrate(&url).await, Ok((0, 2)));
+    assert_eq!(JobStore::migrate(&url).await, Ok((2, 2)));
     files.world().open_ready().await.submit_one().await;
+}
+
+/// Failure rule A23: what an older version wrote is read and worked on.
+#[tokio::test]
+async fn a_store_of_schema_1_opens_with_every_job_and_goes_on() {
+    let files = Files::new();
+    let old = files.connect();
+    old.execute_batch(include_str!("../../src/sqlite/schema/0001.sql")).expect("the old schema is made");
+    old.execute_batch(include_str!("old/1.sql")).expect("the old rows are written");
+    old.pragma_update(None, "application_id", i32::from_be_bytes(*b"hshl")).expect("it is ours");
+    old.pragma_update(None, "user_version", 1).expect("it is of version 1");
+    drop(old);
+
+    let world = files.world();
+    let desk = Desk { store: world.open().await, world: &world };
+    let photos = BucketName::parse("photos-1250000000").expect("a bucket name");
+    let ids: Vec<JobId> =
+        (1..=5).map(|n| JobId::from_bytes((0x01ee_82c3_d1e1_b800_8000_u128 << 48 | n).to_be_bytes())).collect();
+    let jobs = desk.store.get(&photos, &ids).await.expect("the jobs are read");
+    let states: Vec<JobState> = jobs.iter().map(|job| job.state).collect();
+    use JobState::{Cancelled, Failed, Succeeded, Waiting};
+    assert_eq!(states, [Waiting, Waiting, Succeeded, Failed, Cancelled], "the lease of the dead is released");
+    let facts = jobs[2].facts.as_ref().expect("a result");
+    assert_eq!(facts.digests[0].to_string(), "900150983cd24fb0d6963f7d28e17f72");
+    assert_eq!(jobs[3].delivery.attempts, 1);
+
+    let leases = desk.claim(Stage::Hash, 10).await;
+    assert_eq!(
+        leases.iter().map(|lease| lease.token.job).collect::<Vec<_>>(),
+        [ids[1], ids[0]],
+        "the higher level first"
+    );
+    assert_eq!(leases[0].attempt, 2, "attempts are remembered");
+    assert_eq!(desk.claim(Stage::Deliver, 10).await.len(), 1, "the callback is still due");
+    desk.store.close().await;
+    let told = JobStore::check(&url(&files.path()), |line| panic!("{line}")).await.expect("it is checked");
+    assert_eq!(told.jobs, 5);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ impl World {
         let config =
             BucketConfig { name: bucket.clone(), region: REGION.into(), storage: format!("fs://{}", folder.display()) };
         let engine = Engine::start(
-            EngineOptions { hash_threads: 2, memory_bytes: 16 << 20, object_bytes_max: None },
+            EngineOptions { hash_threads: 2, memory_bytes: 16 << 20, ..EngineOptions::default() },
             vec![config],
         )
         .expect("the engine starts");

@@ -1,0 +1,136 @@
+//! Checkpoints: what the engine stores of an object that it is in the middle of, and what it believes of it later.
+//!
+//! It promises that a checkpoint is followed only for the object, the version and the algorithms that it was made of, and
+//! only when none of its bytes has changed since: it carries the identity of the version, and a seal over everything. What
+//! does not fit is thrown away, and the object is read from its beginning. The seal guards against accidents; who can write
+//! to the job store can write results as well.
+//!
+//! Layout, integers little-endian: version (1 byte, 1), length of the identity (2), identity, the state's byte form, the
+//! first 8 bytes of the SHA-256 of bucket, NUL, key, NUL and all of the above.
+
+use hashlane_job::{Checkpoint, ObjectRef};
+use hashlane_lanes::{Algorithm, Hasher, State};
+
+const VERSION: u8 = 1;
+const SEAL_BYTES: usize = 8;
+
+/// An object that was read for less than this since its last checkpoint is not worth another one when the process stops.
+const LAST_BYTES_MIN: u64 = 1024 * 1024;
+
+/// When a message makes checkpoints, and for what.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkpoints {
+    object: ObjectRef,
+    /// Identifies the version that is being read.
+    identity: String,
+    every_bytes: u64,
+    unsealed_bytes: u64,
+}
+
+impl Checkpoints {
+    /// A checkpoint for every so many bytes of that version.
+    pub(crate) fn new(object: ObjectRef, identity: String, every_bytes: u64) -> Checkpoints {
+        Checkpoints { object, identity, every_bytes, unsealed_bytes: 0 }
+    }
+
+    /// More bytes were read; whether the next checkpoint is due.
+    pub(crate) fn advance(&mut self, bytes: usize) -> bool {
+        self.unsealed_bytes += bytes as u64;
+        self.unsealed_bytes >= self.every_bytes
+    }
+
+    /// Whether a last checkpoint is worth its while.
+    pub(crate) fn is_last_due(&self) -> bool {
+        self.unsealed_bytes >= LAST_BYTES_MIN
+    }
+
+    /// The checkpoint of a state.
+    pub(crate) fn seal(&mut self, state: &State) -> Checkpoint {
+        self.unsealed_bytes = 0;
+        let mut bytes = vec![VERSION];
+        bytes.extend((self.identity.len() as u16).to_le_bytes());
+        bytes.extend(self.identity.as_bytes());
+        bytes.extend(state.to_bytes());
+        let seal = seal_of(&self.object, &bytes);
+        bytes.extend(seal);
+        Checkpoint::from_bytes(bytes)
+    }
+
+    /// The state in a checkpoint, when it is of this version and of these algorithms.
+    pub(crate) fn open(&self, checkpoint: &Checkpoint, algorithms: &[Algorithm]) -> Option<State> {
+        let (bytes, seal) = checkpoint.as_bytes().split_last_chunk::<SEAL_BYTES>()?;
+        if *seal != seal_of(&self.object, bytes) {
+            return None;
+        }
+        let (&[version], rest) = bytes.split_first_chunk()?;
+        let (identity_bytes, rest) = rest.split_first_chunk()?;
+        let (identity, state) = rest.split_at_checked(u16::from_le_bytes(*identity_bytes).into())?;
+        if version != VERSION || identity != self.identity.as_bytes() {
+            return None;
+        }
+        State::from_bytes(state).filter(|state| state.algorithms().eq(algorithms.iter().copied()))
+    }
+}
+
+fn seal_of(object: &ObjectRef, bytes: &[u8]) -> [u8; SEAL_BYTES] {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    for part in [object.bucket.as_str().as_bytes(), &[0], object.key.as_bytes(), &[0], bytes] {
+        hasher.update(part);
+    }
+    let digest = hasher.finish();
+    std::array::from_fn(|index| digest.as_bytes()[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use hashlane_job::BucketName;
+
+    use super::*;
+
+    fn checkpoints(key: &str, identity: &str) -> Checkpoints {
+        let bucket = BucketName::parse("photos-1250000000").expect("a bucket name");
+        Checkpoints::new(ObjectRef { bucket, key: key.into() }, identity.into(), 100)
+    }
+
+    fn state(algorithm: Algorithm) -> State {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(&[7; 1000]);
+        hasher.export()
+    }
+
+    #[test]
+    fn a_checkpoint_is_followed_for_what_it_was_made_of_and_nothing_else() {
+        let sealed = checkpoints("a", "v1").seal(&state(Algorithm::Md5));
+        let open =
+            |key: &str, identity: &str, algorithms: &[Algorithm]| checkpoints(key, identity).open(&sealed, algorithms);
+        assert_eq!(open("a", "v1", &[Algorithm::Md5]), Some(state(Algorithm::Md5)));
+        assert_eq!(open("b", "v1", &[Algorithm::Md5]), None, "another object");
+        assert_eq!(open("a", "v2", &[Algorithm::Md5]), None, "another version");
+        assert_eq!(open("a", "v1", &[Algorithm::Sha1]), None, "another algorithm");
+        assert_eq!(open("a", "v1", &[Algorithm::Md5, Algorithm::Sha1]), None, "one more algorithm");
+    }
+
+    #[test]
+    fn a_checkpoint_of_which_any_bit_has_changed_is_thrown_away() {
+        let mut made = checkpoints("a", "v1");
+        let sealed = made.seal(&state(Algorithm::Sha256));
+        for bit in 0..sealed.as_bytes().len() * 8 {
+            let mut bytes = sealed.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(made.open(&Checkpoint::from_bytes(bytes), &[Algorithm::Sha256]), None, "bit {bit}");
+        }
+        for length in 0..sealed.as_bytes().len() {
+            let cut = Checkpoint::from_bytes(sealed.as_bytes()[..length].to_vec());
+            assert_eq!(made.open(&cut, &[Algorithm::Sha256]), None, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn one_is_due_for_every_so_many_bytes() {
+        let mut checkpoints = checkpoints("a", "v1");
+        assert!(!checkpoints.advance(99));
+        assert!(checkpoints.advance(1));
+        checkpoints.seal(&state(Algorithm::Md5));
+        assert!(!checkpoints.advance(99));
+    }
+}
