@@ -165,15 +165,22 @@ impl<L: Leases, S: Stepper> Step<L, S> {
 impl<L: Leases, S: Stepper> Step<L, S> {
     /// Ends a step in the middle: what it has hashed is stored as a checkpoint, and the rest is somebody else's.
     async fn leave(&self, held: &Held, mut running: AbortOnDropHandle<Outcome>) -> Outcome {
-        if held.lease().stage == Stage::Hash {
-            held.progress().leave();
-            // It may just as well have come to its end.
-            if let Ok(Ok(outcome @ Outcome::Hashed(_))) = timeout(LAST_CHECKPOINT_TIME_MAX, &mut running).await {
-                return outcome;
+        let wait = match held.lease().stage {
+            Stage::Hash => {
+                held.progress().leave();
+                LAST_CHECKPOINT_TIME_MAX
+            }
+            Stage::Deliver => Duration::ZERO,
+        };
+        match timeout(wait, &mut running).await {
+            // It came to its end just now.
+            Ok(Ok(outcome @ Outcome::Hashed(_))) => return outcome,
+            Ok(_) => {}
+            Err(_) => {
+                running.abort();
+                running.await.ok();
             }
         }
-        running.abort();
-        running.await.ok();
         if let Some(renewal) = held.checkpoint_renewal() {
             let stored = self.leases.renew(vec![renewal], held.length());
             if !matches!(timeout(GIVE_BACK_TIME_MAX, stored).await, Ok(Ok(_))) {
