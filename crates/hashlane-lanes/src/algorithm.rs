@@ -4,25 +4,30 @@
 //! else (names, lengths, kernels of every platform, states) follows from these. What the files leave out on purpose is
 //! the handling of bytes: padding, buffering and byte order are done once for all of them.
 
-mod md5;
-mod sha1;
+pub(crate) mod md5;
+pub(crate) mod sha1;
 pub(crate) mod sha256;
 
 use std::fmt;
 
-use crate::kernel::{Chain, Ladder, Single};
+use crate::chained::Chained;
+use crate::kernel::{Chain, Ladder};
 use crate::platform::Platform;
+use crate::running::{Method, Running};
 use crate::vector::Vector;
+use crate::word::Word;
 
-/// What distinguishes one algorithm of the MD4 family from another: blocks of 64 bytes, 32-bit words, a chaining value,
+/// What distinguishes one algorithm of the MD4 family from another: blocks of sixteen words, a chaining value of words,
 /// and a padding that ends in the message's length in bits (RFC 1321 section 3, FIPS 180-4 section 5).
 pub(crate) trait Compression: 'static {
     /// The name as commands spell it. It is also stored in states, so it never changes.
     const NAME: &'static str;
+    /// What it reckons with.
+    type Word: Word;
     /// The number of words of the chaining value, which is also the digest.
     const WORDS: usize;
     /// The chaining value of the empty message; words from `WORDS` on are zero.
-    const INITIAL: Chain;
+    const INITIAL: Chain<Self::Word>;
     /// Whether words and the length are big-endian.
     const BIG_ENDIAN: bool;
     /// The table of constants that steps add.
@@ -35,21 +40,21 @@ pub(crate) trait Compression: 'static {
 
     /// Runs one block of every lane into the chaining values. `constants` is the table, in memory of which the compiler
     /// knows nothing: it would move a known constant to the end of each sum, into the chain that the next step waits for.
-    fn compress<V: Vector>(chain: &mut [V; 8], message: [V; 16], constants: &Self::Constants);
+    fn compress<V: Vector<Word = Self::Word>>(chain: &mut [V; 8], message: [V; 16], constants: &Self::Constants);
 
     /// The number of busy lanes from which lanes are faster than instructions made for this algorithm; narrower kernels
     /// are not used beside such. Measured by `examples/lanes_speed.rs`.
     const DEDICATED_LANES: usize = 1;
 
     /// The kernels by instructions made for this algorithm, if this CPU has such.
-    fn dedicated() -> Option<Ladder> {
+    fn dedicated() -> Option<Ladder<Self::Word>> {
         None
     }
 }
 
 /// Makes the enumeration and everything that must ask each algorithm in turn.
 macro_rules! algorithms {
-    ($($(#[$doc:meta])* $name:ident in $file:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident = $method:ty,)*) => {
         /// A digest algorithm.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Algorithm {
@@ -63,42 +68,42 @@ macro_rules! algorithms {
             /// The name as commands and metrics spell it: lower case, no dash.
             pub const fn name(self) -> &'static str {
                 match self {
-                    $(Algorithm::$name => <$file::$name as Compression>::NAME,)*
+                    $(Algorithm::$name => <$method>::NAME,)*
                 }
             }
 
             /// The length of a digest in bytes.
             pub const fn digest_bytes(self) -> usize {
                 match self {
-                    $(Algorithm::$name => <$file::$name as Compression>::WORDS * 4,)*
+                    $(Algorithm::$name => <$method>::DIGEST_BYTES,)*
                 }
             }
 
-            /// The chaining value of the empty message.
-            pub(crate) const fn initial(self) -> Chain {
+            /// See [`Method::BLOCK_BYTES`].
+            pub(crate) const fn block_bytes(self) -> usize {
                 match self {
-                    $(Algorithm::$name => <$file::$name as Compression>::INITIAL,)*
+                    $(Algorithm::$name => <$method>::BLOCK_BYTES,)*
                 }
             }
 
-            /// Whether words and the length are big-endian.
-            pub(crate) const fn big_endian(self) -> bool {
+            /// See [`Method::pad`].
+            pub(crate) fn pad(self, area: &mut [u8], rest: usize, message_bytes: u64) -> usize {
                 match self {
-                    $(Algorithm::$name => <$file::$name as Compression>::BIG_ENDIAN,)*
+                    $(Algorithm::$name => <$method>::pad(area, rest, message_bytes),)*
                 }
             }
 
-            /// The kernels of this algorithm on a platform.
-            pub(crate) fn ladder(self, platform: Platform) -> Ladder {
+            /// See [`Method::alone`].
+            pub(crate) fn alone(self) -> Box<dyn Running> {
                 match self {
-                    $(Algorithm::$name => platform.ladder::<$file::$name>(),)*
+                    $(Algorithm::$name => <$method>::alone(),)*
                 }
             }
 
-            /// The fastest way on this CPU to run one message alone.
-            pub(crate) fn single(self) -> Single {
+            /// See [`Method::lanes`].
+            pub(crate) fn lanes(self, platform: Platform, slots: usize) -> Box<dyn Running> {
                 match self {
-                    $(Algorithm::$name => crate::platform::single::<$file::$name>(),)*
+                    $(Algorithm::$name => <$method>::lanes(platform, slots),)*
                 }
             }
         }
@@ -107,11 +112,11 @@ macro_rules! algorithms {
 
 algorithms! {
     /// MD5, RFC 1321: 16 bytes.
-    Md5 in md5,
+    Md5 = Chained<md5::Md5>,
     /// SHA-1, FIPS 180-4: 20 bytes.
-    Sha1 in sha1,
+    Sha1 = Chained<sha1::Sha1>,
     /// SHA-256, FIPS 180-4: 32 bytes.
-    Sha256 in sha256,
+    Sha256 = Chained<sha256::Sha256>,
 }
 
 impl Algorithm {

@@ -1,14 +1,17 @@
 //! The slots' chunks: one allocation, one piece for each slot, used again and again.
 //!
-//! A piece is the chunk, which input is read into, and behind it room for two blocks of padding for every algorithm. Pieces
-//! begin at a cache line and 64 bytes further into a page from slot to slot: chunks at the same place of a page share few
+//! A piece is the chunk, which input is read into, and behind it room for the padding of every algorithm. Pieces
+//! begin at a cache line and one line further into a page from slot to slot: chunks at the same place of a page share few
 //! cache sets and would evict each other.
 
 use crate::Algorithm;
-use crate::kernel::BLOCK_BYTES;
+use crate::word::BLOCK_BYTES_MAX;
 
-/// The padding of one lane is at most two blocks.
-const PADDING_BYTES: usize = 2 * BLOCK_BYTES;
+/// The rest of a message is shorter than the longest block, and with its padding no longer than two of them.
+const PADDING_BYTES: usize = 2 * BLOCK_BYTES_MAX;
+
+/// The line of a cache.
+const LINE_BYTES: usize = 64;
 
 /// Addresses that are equal modulo this share the sets of a first-level cache.
 const PAGE_BYTES: usize = 4096;
@@ -23,14 +26,14 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    /// The chunk is rounded up to whole blocks.
+    /// The chunk is rounded up to whole blocks of any algorithm.
     pub(crate) fn new(slots: usize, chunk_bytes: usize) -> Chunks {
-        let chunk_bytes = chunk_bytes.max(1).next_multiple_of(BLOCK_BYTES);
+        let chunk_bytes = chunk_bytes.max(1).next_multiple_of(BLOCK_BYTES_MAX);
         let padding_bytes = Algorithm::ALL.len() * PADDING_BYTES;
-        let stride = (chunk_bytes + padding_bytes).next_multiple_of(PAGE_BYTES) + BLOCK_BYTES;
-        let bytes = vec![0; slots * stride + BLOCK_BYTES];
+        let stride = (chunk_bytes + padding_bytes).next_multiple_of(PAGE_BYTES) + LINE_BYTES;
+        let bytes = vec![0; slots * stride + LINE_BYTES];
         // Where an address cannot be aligned (Miri), speed is all that is lost.
-        let first = bytes.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES);
+        let first = bytes.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES);
         Chunks { bytes, first, stride, chunk_bytes }
     }
 

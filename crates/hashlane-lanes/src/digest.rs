@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::Algorithm;
 
-/// The longest digest of any algorithm this crate will know (SHA-512), so that a digest is a plain value.
-const BYTES_MAX: usize = 64;
+/// The longest digest of any algorithm (SHA-512), so that a digest is a plain value.
+pub(crate) const BYTES_MAX: usize = 64;
 
 /// The digest of one message. Prints as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +23,11 @@ impl Digest {
         let mut all = [0; BYTES_MAX];
         all[..bytes.len()].copy_from_slice(bytes);
         Some(Digest { algorithm, bytes: all })
+    }
+
+    /// A digest from its bytes with zeros behind them.
+    pub(crate) fn from_value(algorithm: Algorithm, bytes: [u8; BYTES_MAX]) -> Digest {
+        Digest { algorithm, bytes }
     }
 
     /// A digest from hex of either case; `None` when it is not the algorithm's length in hex digits.

@@ -28,7 +28,9 @@ pub struct Digests {
 impl Digests {
     /// One for each of at most [`Algorithm::ALL`].
     pub(crate) fn new(asked: usize, digest: impl Fn(usize) -> Digest) -> Digests {
-        Digests { all: std::array::from_fn(|i| digest(i.min(asked - 1))), asked }
+        let mut all = [digest(0); Algorithm::ALL.len()];
+        all.iter_mut().enumerate().take(asked).skip(1).for_each(|(number, one)| *one = digest(number));
+        Digests { all, asked }
     }
 }
 

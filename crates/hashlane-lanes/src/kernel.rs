@@ -7,31 +7,43 @@
 use std::hint::black_box;
 
 use crate::algorithm::Compression;
+use crate::running::Group;
 use crate::vector::Vector;
-
-/// The block of every algorithm here, in bytes.
-pub(crate) const BLOCK_BYTES: usize = 64;
+use crate::word::Word;
 
 /// The most lanes that any kernel runs: two groups of sixteen.
 pub(crate) const DEGREE_MAX: usize = 32;
 
 /// The chaining value of one message. Words that the algorithm does not have are zero.
-pub(crate) type Chain = [u32; 8];
+pub(crate) type Chain<W> = [W; 8];
 
 /// Chaining values of the lanes of one kernel call, word by word, so that a vector is a plain load.
 #[repr(align(64))]
-pub(crate) struct Chains(pub(crate) [[u32; DEGREE_MAX]; 8]);
+pub(crate) struct Chains<W>(pub(crate) [[W; DEGREE_MAX]; 8]);
 
-impl Chains {
+impl<W: Word> Chains<W> {
+    const ZERO: Chains<W> = Chains([[W::ZERO; DEGREE_MAX]; 8]);
+
     /// The chaining value of one lane.
-    pub(crate) fn lane(&self, lane: usize) -> Chain {
+    pub(crate) fn lane(&self, lane: usize) -> Chain<W> {
         self.0.map(|words| words[lane])
     }
 
     /// Puts a chaining value into one lane.
-    pub(crate) fn set_lane(&mut self, lane: usize, chain: &Chain) {
+    pub(crate) fn set_lane(&mut self, lane: usize, chain: &Chain<W>) {
         self.0.iter_mut().zip(chain).for_each(|(words, word)| words[lane] = *word);
     }
+}
+
+/// Memory for the chaining values of one kernel call, of either width.
+pub(crate) struct Scratch {
+    pub(crate) words32: Chains<u32>,
+    pub(crate) words64: Chains<u64>,
+}
+
+impl Scratch {
+    /// Zeros.
+    pub(crate) const NEW: Scratch = Scratch { words32: Chains::ZERO, words64: Chains::ZERO };
 }
 
 /// Where each lane's blocks are: all of one length, a multiple of the block. Lanes that nobody asked for point at the first
@@ -39,38 +51,49 @@ impl Chains {
 pub(crate) type Inputs<'a> = [&'a [u8]; DEGREE_MAX];
 
 /// Runs the whole blocks of `blocks` into one chaining value.
-pub(crate) type Single = fn(chain: &mut Chain, blocks: &[u8]);
+pub(crate) type Single<W> = fn(chain: &mut Chain<W>, blocks: &[u8]);
 
 /// A kernel of several lanes.
 #[derive(Clone, Copy)]
-pub(crate) struct Wide {
+pub(crate) struct Wide<W> {
     /// How many lanes it runs.
     pub(crate) degree: usize,
     /// The number of busy lanes from which it is the fastest of its ladder; measured by `examples/lanes_speed.rs`.
     pub(crate) busy_min: usize,
     /// Runs all blocks of the inputs.
-    pub(crate) run: fn(chains: &mut Chains, inputs: &Inputs<'_>),
+    pub(crate) run: fn(chains: &mut Chains<W>, inputs: &Inputs<'_>),
 }
 
 /// The kernels of one algorithm on one platform.
-pub(crate) struct Ladder {
+#[derive(Clone)]
+pub(crate) struct Ladder<W> {
     /// For one lane, and for lanes that are too few for any wide kernel.
-    pub(crate) single: Single,
+    pub(crate) single: Single<W>,
     /// Best first: the first whose `busy_min` is reached is taken.
-    pub(crate) wide: Vec<Wide>,
+    pub(crate) wide: Vec<Wide<W>>,
 }
 
-impl Ladder {
+impl<W> Ladder<W> {
     /// The wide kernel for that many busy lanes; `None` where one lane after the other is faster.
-    pub(crate) fn wide_for(&self, busy: usize) -> Option<Wide> {
-        self.wide.iter().find(|wide| busy >= wide.busy_min).copied()
+    pub(crate) fn group(&self, busy: usize) -> Option<Group> {
+        let rung = self.wide.iter().position(|wide| busy >= wide.busy_min)?;
+        Some(Group { rung, degree: self.wide[rung].degree })
+    }
+
+    /// The degree of the widest kernel.
+    pub(crate) fn degree(&self) -> usize {
+        self.wide.iter().map(|wide| wide.degree).max().unwrap_or(1)
     }
 }
 
 /// The body of every wide kernel: an algorithm over a vector. The instruction-set files wrap it in a function that
 /// enables their instructions, which is why it must be inlined.
 #[inline(always)]
-pub(crate) fn run_lanes<C: Compression, V: Vector>(proof: V::Proof, chains: &mut Chains, inputs: &Inputs<'_>) {
+pub(crate) fn run_lanes<C: Compression, V: Vector<Word = C::Word>>(
+    proof: V::Proof,
+    chains: &mut Chains<C::Word>,
+    inputs: &Inputs<'_>,
+) {
     let inputs = &inputs[..V::LANES];
     let mut chain = [V::from_words(proof, &chains.0[0]); 8];
     for (vector, words) in chain.iter_mut().zip(&chains.0).take(C::WORDS) {
@@ -78,8 +101,8 @@ pub(crate) fn run_lanes<C: Compression, V: Vector>(proof: V::Proof, chains: &mut
     }
     let constants = black_box(C::CONSTANTS);
     let bytes = inputs.iter().map(|blocks| blocks.len()).min().unwrap_or(0);
-    for block in 0..bytes / BLOCK_BYTES {
-        let message = V::message(proof, inputs, block * BLOCK_BYTES, C::BIG_ENDIAN);
+    for block in 0..bytes / C::Word::BLOCK_BYTES {
+        let message = V::message(proof, inputs, block * C::Word::BLOCK_BYTES, C::BIG_ENDIAN);
         C::compress(&mut chain, message, constants);
     }
     for (words, vector) in chains.0.iter_mut().zip(chain).take(C::WORDS) {
@@ -87,30 +110,26 @@ pub(crate) fn run_lanes<C: Compression, V: Vector>(proof: V::Proof, chains: &mut
     }
 }
 
-/// Writes the padding of a message of `message_bytes` behind its last `rest` bytes, which `area` begins with. Returns the
-/// length of rest and padding together: one or two blocks (RFC 1321 sections 3.1 and 3.2, FIPS 180-4 section 5.1.1).
-pub(crate) fn pad(area: &mut [u8], rest: usize, message_bytes: u64, big_endian: bool) -> usize {
-    let padded = (rest + 1 + 8).next_multiple_of(BLOCK_BYTES);
-    let bits = message_bytes.wrapping_mul(8);
+/// Writes the padding of a message of `message_bytes` behind its last `rest` bytes, which `area` begins with: a one bit,
+/// zeros, and the number of bits of the message in two words. Returns the length of rest and padding together, a multiple of
+/// the block (RFC 1321 sections 3.1 and 3.2, FIPS 180-4 section 5.1).
+pub(crate) fn pad<C: Compression>(area: &mut [u8], rest: usize, message_bytes: u64) -> usize {
+    let length_bytes = 2 * C::Word::BYTES;
+    let padded = (rest + 1 + length_bytes).next_multiple_of(C::Word::BLOCK_BYTES);
+    let bits = u128::from(message_bytes) * 8;
+    let (big, little) = (bits.to_be_bytes(), bits.to_le_bytes());
     area[rest] = 0x80;
-    area[rest + 1..padded - 8].fill(0);
-    area[padded - 8..padded].copy_from_slice(&if big_endian { bits.to_be_bytes() } else { bits.to_le_bytes() });
+    area[rest + 1..padded - length_bytes].fill(0);
+    let length = if C::BIG_ENDIAN { &big[big.len() - length_bytes..] } else { &little[..length_bytes] };
+    area[padded - length_bytes..padded].copy_from_slice(length);
     padded
-}
-
-/// A chaining value as bytes in the algorithm's order: the digest, and the form in which states keep it.
-pub(crate) fn chain_bytes(chain: &Chain, big_endian: bool) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(chain) {
-        *four = if big_endian { word.to_be_bytes() } else { word.to_le_bytes() };
-    }
-    bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Algorithm, Platform};
+    use crate::Platform;
+    use crate::algorithm::{md5::Md5, sha1::Sha1, sha256::Sha256};
 
     /// Words that differ from lane to lane and block to block.
     fn words(count: usize, seed: u32) -> Vec<u32> {
@@ -119,43 +138,53 @@ mod tests {
 
     #[test]
     fn every_kernel_of_every_platform_equals_the_scalar_one() {
-        let scalar = Platform::from_name("scalar").expect("every cpu has it");
-        for (algorithm, platform) in Algorithm::ALL.into_iter().flat_map(|a| Platform::available().map(move |p| (a, p)))
-        {
-            let oracle = algorithm.ladder(scalar).single;
-            let ladder = algorithm.ladder(platform);
-            for blocks in [0, 1, 2, 3, 17] {
-                // Inputs begin at odd addresses, and end where their allocation does, so that tools see a read too far.
-                let bytes = 1 + blocks * BLOCK_BYTES;
-                let inputs: Vec<Vec<u8>> = (0..DEGREE_MAX as u32)
-                    .map(|lane| words(bytes, lane).into_iter().map(|word| word as u8).collect())
-                    .collect();
-                let inputs: Inputs<'_> = std::array::from_fn(|lane| &inputs[lane][1..]);
-                let mut chains = Chains([[0; DEGREE_MAX]; 8]);
-                for (lane, start) in words(DEGREE_MAX, 7).into_iter().enumerate() {
-                    chains.set_lane(lane, &algorithm.initial().map(|word| if word == 0 { 0 } else { word ^ start }));
-                }
-                let before: [Chain; DEGREE_MAX] = std::array::from_fn(|lane| chains.lane(lane));
-                let expected: [Chain; DEGREE_MAX] = std::array::from_fn(|lane| {
-                    let mut chain = before[lane];
-                    oracle(&mut chain, inputs[lane]);
-                    chain
-                });
+        for platform in Platform::available() {
+            every_kernel_equals_the_scalar_one::<Md5>(platform);
+            every_kernel_equals_the_scalar_one::<Sha1>(platform);
+            every_kernel_equals_the_scalar_one::<Sha256>(platform);
+        }
+    }
 
-                for lane in 0..DEGREE_MAX {
-                    let mut chain = before[lane];
-                    (ladder.single)(&mut chain, inputs[lane]);
-                    assert_eq!(chain, expected[lane], "{platform} {algorithm} alone, {blocks} blocks, lane {lane}");
+    fn every_kernel_equals_the_scalar_one<C: Compression>(platform: Platform)
+    where
+        C::Word: PartialEq + std::fmt::Debug,
+    {
+        let oracle = Platform::from_name("scalar").expect("every cpu has it").ladder::<C>().single;
+        let ladder = platform.ladder::<C>();
+        for blocks in [0, 1, 2, 3, 17] {
+            // Inputs begin at odd addresses, and end where their allocation does, so that tools see a read too far.
+            let bytes = 1 + blocks * C::Word::BLOCK_BYTES;
+            let inputs: Vec<Vec<u8>> = (0..DEGREE_MAX as u32)
+                .map(|lane| words(bytes, lane).into_iter().map(|word| word as u8).collect())
+                .collect();
+            let inputs: Inputs<'_> = std::array::from_fn(|lane| &inputs[lane][1..]);
+            let mut before = [[C::Word::ZERO; 8]; DEGREE_MAX];
+            for (lane, chain) in before.iter_mut().enumerate() {
+                for (word, start) in chain.iter_mut().zip(words(16, lane as u32).chunks_exact(2)).take(C::WORDS) {
+                    let bytes = [start[0].to_ne_bytes(), start[1].to_ne_bytes()];
+                    *word = C::Word::read(bytes.as_flattened(), true);
                 }
-                for wide in &ladder.wide {
-                    let mut chains = Chains(chains.0);
-                    (wide.run)(&mut chains, &inputs);
-                    for lane in 0..DEGREE_MAX {
-                        // Lanes beyond the degree stay as they were.
-                        let right = if lane < wide.degree { expected[lane] } else { before[lane] };
-                        let what = format!("{platform} {algorithm} degree {}, {blocks} blocks", wide.degree);
-                        assert_eq!(chains.lane(lane), right, "{what}, lane {lane}");
-                    }
+            }
+            let expected = std::array::from_fn::<_, DEGREE_MAX, _>(|lane| {
+                let mut chain = before[lane];
+                oracle(&mut chain, inputs[lane]);
+                chain
+            });
+
+            let what = format!("{platform} {}, {blocks} blocks", C::NAME);
+            for lane in 0..DEGREE_MAX {
+                let mut chain = before[lane];
+                (ladder.single)(&mut chain, inputs[lane]);
+                assert_eq!(chain, expected[lane], "{what}, lane {lane} alone");
+            }
+            for wide in &ladder.wide {
+                let mut chains = Chains::ZERO;
+                before.iter().enumerate().for_each(|(lane, chain)| chains.set_lane(lane, chain));
+                (wide.run)(&mut chains, &inputs);
+                for lane in 0..DEGREE_MAX {
+                    // Lanes beyond the degree stay as they were.
+                    let right = if lane < wide.degree { expected[lane] } else { before[lane] };
+                    assert_eq!(chains.lane(lane), right, "{what}, degree {}, lane {lane}", wide.degree);
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! # The picture
 //!
 //! A *slot* holds one admitted message and its chunk, a piece of the message in a buffer that is used again and again. For
-//! each algorithm asked of the message the slot has one *lane*: a chaining value, and how far into the chunk it has come.
+//! each algorithm asked of the message the slot has one *lane*: a running digest, and how far into the chunk it has come.
 //! A step takes lanes that have whole blocks waiting, as many as the kernel's degree, and runs all of them for the
 //! shortest common run:
 //!
@@ -25,7 +25,8 @@
 //! - *The hot loop has no case for ends.* The padding `PP` is written behind the message's last bytes in the slot's own
 //!   chunk: one or two blocks like any others. (Algorithms differ in padding, so those after the first of a message have
 //!   theirs behind the chunk.)
-//! - *One read feeds all algorithms.* A slot is hungry when every lane of it has used up the chunk.
+//! - *One read feeds all algorithms.* A slot is hungry when every lane of it has used up the chunk. Lanes of a message run
+//!   whole blocks of the longest that it has asked for, so that what is left of the chunk is the same bytes for all.
 //! - *Full groups go first.* When more lanes are ready than the degree, those left over wait for the next step, which
 //!   begins with them, instead of running in a group that is nearly empty.
 //! - *All memory is known at the start*: the chunks, one array of lanes for each algorithm, and lists as long as there are
@@ -74,11 +75,10 @@ use std::collections::VecDeque;
 
 use crate::chunks::Chunks;
 use crate::finished::{Digests, Finished};
-use crate::hasher::chain_digest;
-use crate::kernel::{BLOCK_BYTES, Chain, Chains, DEGREE_MAX, pad};
+use crate::kernel::Scratch;
 use crate::row::{Lane, Row};
 use crate::slot::{Message, Slot};
-use crate::{Algorithm, Platform, State};
+use crate::{Algorithm, Digest, Platform, State};
 
 const ALGORITHMS: usize = Algorithm::ALL.len();
 
@@ -96,7 +96,7 @@ pub struct Lanes {
     /// Scratch of a step: the lanes with blocks waiting.
     ready: Vec<Slot>,
     /// Scratch of a step: the chaining values of the lanes that run.
-    chains: Box<Chains>,
+    scratch: Box<Scratch>,
 }
 
 impl Lanes {
@@ -108,13 +108,13 @@ impl Lanes {
         let count = u16::try_from(slots.max(1)).expect("at most 65,535 slots");
         let slots = usize::from(count);
         Lanes {
-            rows: Algorithm::ALL.map(|algorithm| Row::new(algorithm.ladder(platform), slots)),
+            rows: Algorithm::ALL.map(|algorithm| Row::new(algorithm.lanes(platform, slots), slots)),
             messages: vec![Message::NONE; slots],
             free: (0..count).rev().map(Slot).collect(),
             done: VecDeque::with_capacity(slots),
             chunks: Chunks::new(slots, chunk_bytes),
             ready: Vec::with_capacity(slots),
-            chains: Box::new(Chains([[0; DEGREE_MAX]; 8])),
+            scratch: Box::new(Scratch::NEW),
         }
     }
 
@@ -144,29 +144,36 @@ impl Lanes {
     ///
     /// Unless `algorithms` has at least one algorithm, and none twice.
     pub fn admit(&mut self, tag: u64, algorithms: &[Algorithm]) -> Option<Slot> {
-        self.take_in(tag, 0, algorithms.iter().map(|algorithm| (*algorithm, algorithm.initial())), &[])
+        self.take_in(tag, 0, algorithms.iter().map(|algorithm| (*algorithm, None)), &[])
     }
 
     /// Takes in a message whose first [`State::message_bytes`] bytes have been hashed before; what follows them is to be
     /// fed. `None` when all slots are busy.
     pub fn resume(&mut self, tag: u64, state: &State) -> Option<Slot> {
-        self.take_in(tag, state.message_bytes(), state.chains().iter().copied(), state.rest())
+        let values = state.values().iter().map(|value| (value.algorithm(), Some(value)));
+        self.take_in(tag, state.message_bytes(), values, state.rest())
     }
 
-    fn take_in(
+    fn take_in<'a>(
         &mut self,
         tag: u64,
         message_bytes: u64,
-        chains: impl Iterator<Item = (Algorithm, Chain)>,
+        algorithms: impl Iterator<Item = (Algorithm, Option<&'a Digest>)>,
         rest: &[u8],
     ) -> Option<Slot> {
         let slot = *self.free.last()?;
         let mut message = Message { used: true, tag, message_bytes, filled: rest.len(), ..Message::NONE };
-        for (algorithm, chain) in chains {
+        for (algorithm, value) in algorithms {
             assert!(!message.algorithms().contains(&algorithm), "{algorithm} is asked for twice");
             message.algorithms[message.asked] = algorithm;
             message.asked += 1;
-            self.rows[algorithm as usize].lanes[slot.index()] = Lane::new(chain);
+            message.block_bytes = message.block_bytes.max(algorithm.block_bytes());
+            let row = &mut self.rows[algorithm as usize];
+            row.lanes[slot.index()] = Lane::default();
+            match value {
+                None => row.running.begin(slot),
+                Some(value) => row.running.resume(slot, value.as_bytes()),
+            }
         }
         assert!(message.asked > 0, "no algorithm is asked for");
         for algorithm in message.algorithms() {
@@ -229,11 +236,12 @@ impl Lanes {
     pub fn feed_from(&mut self, slot: Slot, bytes: &[u8]) -> usize {
         let mut taken = 0;
         if self.busy() == 1 && !self.message(slot).ended {
-            let until_block = self.message(slot).filled.wrapping_neg() % BLOCK_BYTES;
+            let message = self.message(slot);
+            let until_block = message.filled.wrapping_neg() & (message.block_bytes - 1);
             taken = self.copy_in(slot, &bytes[..bytes.len().min(until_block)]);
             self.catch_up(slot);
-            let (blocks, _) = bytes[taken..].as_chunks::<BLOCK_BYTES>();
-            let blocks = blocks.as_flattened();
+            let whole = (bytes.len() - taken) & !(self.message(slot).block_bytes - 1);
+            let blocks = &bytes[taken..taken + whole];
             self.run_alone(slot, blocks);
             self.messages[slot.index()].message_bytes += blocks.len() as u64;
             taken += blocks.len();
@@ -262,9 +270,9 @@ impl Lanes {
             let place = if number == 0 { whole } else { self.chunks.padding(number) };
             let piece = self.chunks.piece_mut(slot.index());
             piece.copy_within(whole..whole + rest, place);
-            let padded = place..place + pad(&mut piece[place..], rest, message.message_bytes, algorithm.big_endian());
+            let padded = place..place + algorithm.pad(&mut piece[place..], rest, message.message_bytes);
             let lane = &mut self.rows[algorithm as usize].lanes[slot.index()];
-            message.running += usize::from(lane.blocks.is_empty());
+            message.running += usize::from(lane.blocks.is_empty() && !padded.is_empty());
             if lane.blocks.is_empty() {
                 lane.blocks = padded;
             } else if number == 0 {
@@ -272,6 +280,10 @@ impl Lanes {
             } else {
                 lane.padding = padded;
             }
+        }
+        if message.running == 0 {
+            // Nothing is left to run: no algorithm pads, and all bytes have been hashed.
+            self.done.push_back(slot);
         }
         self.messages[slot.index()] = message;
     }
@@ -294,8 +306,8 @@ impl Lanes {
     }
 
     fn step_algorithm(&mut self, algorithm: usize) -> bool {
-        let Lanes { rows, messages, done, chunks, ready, chains, .. } = self;
-        let ran = rows[algorithm].run_some(ready, chunks, chains);
+        let Lanes { rows, messages, done, chunks, ready, scratch, .. } = self;
+        let ran = rows[algorithm].run_some(ready, chunks, scratch);
         for slot in ran {
             let message = &mut messages[slot.index()];
             message.running -= usize::from(!rows[algorithm].lanes[slot.index()].has_more());
@@ -311,10 +323,7 @@ impl Lanes {
     pub fn finished(&mut self) -> Option<Finished> {
         let slot = self.done.pop_front()?;
         let message = *self.message(slot);
-        let digests = Digests::new(message.asked, |number| {
-            let algorithm = message.algorithms[number];
-            chain_digest(algorithm, &self.rows[algorithm as usize].lanes[slot.index()].chain)
-        });
+        let digests = Digests::new(message.asked, |number| self.value(slot, message.algorithms[number]));
         self.free(slot);
         Some(Finished { tag: message.tag, slot, digests, message_bytes: message.message_bytes })
     }
@@ -327,12 +336,9 @@ impl Lanes {
         }
         self.catch_up(slot);
         let message = self.message(slot);
-        let chains = message.algorithms().iter().map(|algorithm| {
-            let lane = &self.rows[*algorithm as usize].lanes[slot.index()];
-            (*algorithm, lane.chain)
-        });
+        let values = message.algorithms().iter().map(|algorithm| self.value(slot, *algorithm));
         let rest = &self.chunks.piece(slot.index())[message.whole()..message.filled];
-        Some(State::new(message.message_bytes, chains.collect(), rest))
+        Some(State::new(message.message_bytes, values.collect(), rest))
     }
 
     /// Gives a message up, wherever it is; its slot is free then.
@@ -347,9 +353,14 @@ impl Lanes {
         for algorithm in message.algorithms() {
             let row = &mut self.rows[*algorithm as usize];
             row.asked -= 1;
-            row.lanes[slot.index()] = Lane::new([0; 8]);
+            row.lanes[slot.index()] = Lane::default();
         }
         self.free.push(slot);
+    }
+
+    /// The running digest of a message: final once its padding was run.
+    fn value(&self, slot: Slot, algorithm: Algorithm) -> Digest {
+        Digest::from_value(algorithm, self.rows[algorithm as usize].running.value(slot))
     }
 
     fn message(&self, slot: Slot) -> &Message {
@@ -361,7 +372,7 @@ impl Lanes {
     /// When nothing of the chunk is left but the bytes after the last whole block, moves them to its beginning.
     fn compact(&mut self, slot: Slot) {
         let message = self.message(slot);
-        if !message.hungry() || message.filled < BLOCK_BYTES {
+        if !message.hungry() || message.whole() == 0 {
             return;
         }
         let (whole, filled, rest) = (message.whole(), message.filled, message.rest());
@@ -385,8 +396,7 @@ impl Lanes {
     /// Runs whole blocks from elsewhere into every lane of a message.
     fn run_alone(&mut self, slot: Slot, blocks: &[u8]) {
         for algorithm in self.messages[slot.index()].algorithms() {
-            let row = &mut self.rows[*algorithm as usize];
-            (row.ladder.single)(&mut row.lanes[slot.index()].chain, blocks);
+            self.rows[*algorithm as usize].running.run_one(slot, blocks);
         }
     }
 }

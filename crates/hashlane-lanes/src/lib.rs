@@ -11,6 +11,7 @@
 #![deny(unsafe_code)]
 
 mod algorithm;
+mod chained;
 mod chunks;
 mod digest;
 mod finished;
@@ -19,10 +20,12 @@ mod kernel;
 mod lanes;
 mod platform;
 mod row;
+mod running;
 mod single;
 mod slot;
 mod state;
 mod vector;
+mod word;
 
 pub use algorithm::Algorithm;
 pub use digest::Digest;

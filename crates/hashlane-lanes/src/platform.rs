@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::algorithm::Compression;
-use crate::kernel::{Ladder, Single, Wide};
+use crate::kernel::{Ladder, Wide};
 use crate::vector::scalar;
 #[cfg(target_arch = "x86_64")]
 use crate::vector::{x86_avx2, x86_sse2};
@@ -86,11 +86,11 @@ impl Platform {
 
     /// How many messages of that algorithm run at once when enough are there: the degree of the widest kernel.
     pub fn degree(self, algorithm: crate::Algorithm) -> usize {
-        algorithm.ladder(self).wide.iter().map(|wide| wide.degree).max().unwrap_or(1)
+        algorithm.lanes(self, 1).degree()
     }
 
     /// The kernels of an algorithm: the one match on platform.
-    pub(crate) fn ladder<C: Compression>(self) -> Ladder {
+    pub(crate) fn ladder<C: Compression>(self) -> Ladder<C::Word> {
         match self.0 {
             Kind::Scalar => scalar::ladder::<C>(),
             #[cfg(target_arch = "x86_64")]
@@ -103,7 +103,7 @@ impl Platform {
 
 /// The vector kernels of an instruction set, and below them those for fewer lanes: by dedicated instructions, else in
 /// general registers.
-fn with_fewer<C: Compression>(mut wide: Vec<Wide>) -> Ladder {
+fn with_fewer<C: Compression>(mut wide: Vec<Wide<C::Word>>) -> Ladder<C::Word> {
     let fewer = C::dedicated().inspect(|_| {
         wide.retain(|wide| wide.degree >= C::DEDICATED_LANES);
         wide.iter_mut().for_each(|wide| wide.busy_min = wide.busy_min.max(C::DEDICATED_LANES));
@@ -114,8 +114,8 @@ fn with_fewer<C: Compression>(mut wide: Vec<Wide>) -> Ladder {
 }
 
 /// The fastest way on this CPU to run one message alone.
-pub(crate) fn single<C: Compression>() -> Single {
-    with_fewer::<C>(Vec::new()).single
+pub(crate) fn alone<C: Compression>() -> Ladder<C::Word> {
+    Ladder { wide: Vec::new(), ..with_fewer::<C>(Vec::new()) }
 }
 
 impl fmt::Display for Platform {

@@ -5,12 +5,13 @@
 use std::ops::Range;
 
 use crate::chunks::Chunks;
-use crate::kernel::{Chain, Chains, DEGREE_MAX, Inputs, Ladder, Wide};
+use crate::kernel::{DEGREE_MAX, Inputs, Scratch};
+use crate::running::{Group, Running};
 use crate::slot::Slot;
 
 /// One algorithm, with its lane in every slot.
 pub(crate) struct Row {
-    pub(crate) ladder: Ladder,
+    pub(crate) running: Box<dyn Running>,
     pub(crate) lanes: Vec<Lane>,
     /// How many slots have asked for it: where that is none, a step need not look at the lanes.
     pub(crate) asked: usize,
@@ -19,9 +20,8 @@ pub(crate) struct Row {
 }
 
 /// One algorithm's way through one slot's piece of the buffer.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Lane {
-    pub(crate) chain: Chain,
     /// Whole blocks that wait to be run. When there are none it stands where the next ones will begin.
     pub(crate) blocks: Range<usize>,
     /// Padding that does not follow them, to be run after them.
@@ -29,10 +29,6 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(chain: Chain) -> Lane {
-        Lane { chain, blocks: 0..0, padding: 0..0 }
-    }
-
     /// Whether blocks wait, after turning to the padding when the others are used up.
     pub(crate) fn has_more(&mut self) -> bool {
         if self.blocks.is_empty() && !self.padding.is_empty() {
@@ -44,8 +40,8 @@ impl Lane {
 
 impl Row {
     /// A lane for every slot.
-    pub(crate) fn new(ladder: Ladder, slots: usize) -> Row {
-        Row { ladder, lanes: vec![Lane::new([0; 8]); slots], asked: 0, next: 0 }
+    pub(crate) fn new(running: Box<dyn Running>, slots: usize) -> Row {
+        Row { running, lanes: vec![Lane::default(); slots], asked: 0, next: 0 }
     }
 
     /// Runs what is best with the lanes that have blocks waiting: as many full groups as there are, or all of them in one
@@ -54,22 +50,22 @@ impl Row {
         &mut self,
         ready: &'a mut Vec<Slot>,
         chunks: &Chunks,
-        chains: &mut Chains,
+        scratch: &mut Scratch,
     ) -> &'a [Slot] {
         self.list_ready(ready);
-        let ran = match self.ladder.wide_for(ready.len()) {
+        let ran = match self.running.group(ready.len()) {
             None => {
                 ready.iter().for_each(|slot| self.run_one(*slot, chunks));
                 &ready[..]
             }
-            Some(wide) if ready.len() < wide.degree => {
-                self.run_group(wide, ready, chunks, chains);
+            Some(group) if ready.len() < group.degree => {
+                self.run_group(group, ready, chunks, scratch);
                 &ready[..]
             }
-            Some(wide) => {
-                let groups = ready.chunks_exact(wide.degree);
+            Some(group) => {
+                let groups = ready.chunks_exact(group.degree);
                 let ran = ready.len() - groups.remainder().len();
-                groups.for_each(|group| self.run_group(wide, group, chunks, chains));
+                groups.for_each(|slots| self.run_group(group, slots, chunks, scratch));
                 &ready[..ran]
             }
         };
@@ -90,24 +86,21 @@ impl Row {
     /// Runs all waiting blocks of one lane.
     pub(crate) fn run_one(&mut self, slot: Slot, chunks: &Chunks) {
         let lane = &mut self.lanes[slot.index()];
-        (self.ladder.single)(&mut lane.chain, &chunks.piece(slot.index())[lane.blocks.clone()]);
+        self.running.run_one(slot, &chunks.piece(slot.index())[lane.blocks.clone()]);
         lane.blocks.start = lane.blocks.end;
     }
 
     /// Runs a group of lanes, at most the kernel's degree and at least one, for their shortest common run.
-    fn run_group(&mut self, wide: Wide, group: &[Slot], chunks: &Chunks, chains: &mut Chains) {
-        let bytes = group.iter().map(|slot| self.lanes[slot.index()].blocks.len()).min().unwrap_or(0);
+    fn run_group(&mut self, group: Group, slots: &[Slot], chunks: &Chunks, scratch: &mut Scratch) {
+        let bytes = slots.iter().map(|slot| self.lanes[slot.index()].blocks.len()).min().unwrap_or(0);
         let input = |slot: Slot| &chunks.piece(slot.index())[self.lanes[slot.index()].blocks.start..][..bytes];
-        let mut inputs: Inputs<'_> = [input(group[0]); DEGREE_MAX];
-        for (number, slot) in group.iter().enumerate() {
-            inputs[number] = input(*slot);
-            chains.set_lane(number, &self.lanes[slot.index()].chain);
+        let mut inputs: Inputs<'_> = [input(slots[0]); DEGREE_MAX];
+        for (lane, slot) in inputs.iter_mut().zip(slots) {
+            *lane = input(*slot);
         }
-        (wide.run)(chains, &inputs);
-        for (number, slot) in group.iter().enumerate() {
-            let lane = &mut self.lanes[slot.index()];
-            lane.chain = chains.lane(number);
-            lane.blocks.start += bytes;
+        self.running.run_group(group, slots, &inputs, scratch);
+        for slot in slots {
+            self.lanes[slot.index()].blocks.start += bytes;
         }
     }
 }

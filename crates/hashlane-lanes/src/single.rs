@@ -9,7 +9,7 @@ mod x86_sha;
 use crate::kernel::Ladder;
 
 /// SHA-1's.
-pub(crate) fn sha1() -> Option<Ladder> {
+pub(crate) fn sha1() -> Option<Ladder<u32>> {
     #[cfg(target_arch = "x86_64")]
     return x86_sha::sha1();
     #[cfg(not(target_arch = "x86_64"))]
@@ -17,7 +17,7 @@ pub(crate) fn sha1() -> Option<Ladder> {
 }
 
 /// SHA-256's.
-pub(crate) fn sha256() -> Option<Ladder> {
+pub(crate) fn sha256() -> Option<Ladder<u32>> {
     #[cfg(target_arch = "x86_64")]
     return x86_sha::sha256();
     #[cfg(not(target_arch = "x86_64"))]

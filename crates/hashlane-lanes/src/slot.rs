@@ -1,7 +1,6 @@
 //! The place of one message in the lanes, and what is known of the message there.
 
 use crate::Algorithm;
-use crate::kernel::BLOCK_BYTES;
 
 /// The place of one admitted message. Valid until the message is taken from
 /// [`Lanes::finished`](crate::Lanes::finished) or abandoned; a message admitted later may then get the same one.
@@ -23,6 +22,8 @@ pub(crate) struct Message {
     pub(crate) algorithms: [Algorithm; Algorithm::ALL.len()],
     /// How many of those are asked for: the first ones.
     pub(crate) asked: usize,
+    /// The longest block of those: until the message ends, all of them are run in whole ones.
+    pub(crate) block_bytes: usize,
     /// What was fed, with what came before a resumed state.
     pub(crate) message_bytes: u64,
     /// Bytes of the chunk that are filled; the chunk begins at a whole block of the message.
@@ -39,6 +40,7 @@ impl Message {
         tag: 0,
         algorithms: Algorithm::ALL,
         asked: 0,
+        block_bytes: 1,
         message_bytes: 0,
         filled: 0,
         ended: false,
@@ -56,7 +58,7 @@ impl Message {
 
     /// The filled bytes after the last whole block.
     pub(crate) fn rest(&self) -> usize {
-        self.filled % BLOCK_BYTES
+        self.filled & (self.block_bytes - 1)
     }
 
     /// Whether it waits for input: it has not ended, and no lane can run.

@@ -13,10 +13,9 @@
 //! | 8 | bytes of the message so far |
 //! | 1 | number of algorithms |
 //! | for each: 1, n, m | length of its name, name, chaining value in the form of a digest |
-//! | rest | the bytes since the last whole block |
+//! | rest | the bytes since the last whole block of the algorithm with the longest one, where all chaining values stand |
 
-use crate::Algorithm;
-use crate::kernel::{BLOCK_BYTES, Chain, chain_bytes};
+use crate::{Algorithm, Digest};
 
 /// The first byte of the byte form.
 const VERSION: u8 = 1;
@@ -28,15 +27,16 @@ const MESSAGE_BYTES_MAX: u64 = (1 << 61) - 1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     message_bytes: u64,
-    chains: Vec<(Algorithm, Chain)>,
+    /// Chaining values in the form of digests.
+    values: Vec<Digest>,
     rest: Vec<u8>,
 }
 
 impl State {
     /// `rest` is what follows the last whole block of the first `message_bytes` bytes.
-    pub(crate) fn new(message_bytes: u64, chains: Vec<(Algorithm, Chain)>, rest: &[u8]) -> State {
-        debug_assert_eq!(message_bytes % BLOCK_BYTES as u64, rest.len() as u64);
-        State { message_bytes, chains, rest: rest.to_vec() }
+    pub(crate) fn new(message_bytes: u64, values: Vec<Digest>, rest: &[u8]) -> State {
+        debug_assert_eq!(rest_bytes(message_bytes, &values), rest.len() as u64);
+        State { message_bytes, values, rest: rest.to_vec() }
     }
 
     /// How many bytes of the message it covers: where to read on.
@@ -46,11 +46,11 @@ impl State {
 
     /// The algorithms, in the order in which they were asked for.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        self.chains.iter().map(|(algorithm, _)| *algorithm)
+        self.values.iter().map(Digest::algorithm)
     }
 
-    pub(crate) fn chains(&self) -> &[(Algorithm, Chain)] {
-        &self.chains
+    pub(crate) fn values(&self) -> &[Digest] {
+        &self.values
     }
 
     pub(crate) fn rest(&self) -> &[u8] {
@@ -61,11 +61,11 @@ impl State {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         bytes.extend(self.message_bytes.to_le_bytes());
-        bytes.push(self.chains.len() as u8);
-        for (algorithm, chain) in &self.chains {
-            bytes.push(algorithm.name().len() as u8);
-            bytes.extend(algorithm.name().as_bytes());
-            bytes.extend(&chain_bytes(chain, algorithm.big_endian())[..algorithm.digest_bytes()]);
+        bytes.push(self.values.len() as u8);
+        for value in &self.values {
+            bytes.push(value.algorithm().name().len() as u8);
+            bytes.extend(value.algorithm().name().as_bytes());
+            bytes.extend(value.as_bytes());
         }
         bytes.extend(&self.rest);
         bytes
@@ -81,25 +81,27 @@ impl State {
         if version != VERSION || message_bytes > MESSAGE_BYTES_MAX || algorithms == 0 {
             return None;
         }
-        let mut chains: Vec<(Algorithm, Chain)> = Vec::new();
+        let mut values: Vec<Digest> = Vec::new();
         for _ in 0..algorithms {
             let (&[name_bytes], rest) = bytes.split_first_chunk()?;
             let (name, rest) = rest.split_at_checked(name_bytes.into())?;
             let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name().as_bytes() == name)?;
-            if chains.iter().any(|(known, _)| *known == algorithm) {
+            if values.iter().any(|known| known.algorithm() == algorithm) {
                 return None;
             }
-            let (digest, rest) = rest.split_at_checked(algorithm.digest_bytes())?;
-            let mut chain = [0; 8];
-            for (word, four) in chain.iter_mut().zip(digest.as_chunks::<4>().0) {
-                *word = if algorithm.big_endian() { u32::from_be_bytes(*four) } else { u32::from_le_bytes(*four) };
-            }
-            chains.push((algorithm, chain));
+            let (value, rest) = rest.split_at_checked(algorithm.digest_bytes())?;
+            values.push(Digest::from_bytes(algorithm, value)?);
             bytes = rest;
         }
-        if bytes.len() as u64 != message_bytes % BLOCK_BYTES as u64 {
+        if bytes.len() as u64 != rest_bytes(message_bytes, &values) {
             return None;
         }
-        Some(State { message_bytes, chains, rest: bytes.to_vec() })
+        Some(State { message_bytes, values, rest: bytes.to_vec() })
     }
+}
+
+/// How many of so many bytes follow the last whole block of the algorithm with the longest one.
+fn rest_bytes(message_bytes: u64, values: &[Digest]) -> u64 {
+    let block_bytes = values.iter().map(|value| value.algorithm().block_bytes()).max().unwrap_or(1);
+    message_bytes % block_bytes as u64
 }

@@ -81,15 +81,16 @@ pub(crate) struct Md5;
 
 impl Compression for Md5 {
     const NAME: &'static str = "md5";
+    type Word = u32;
     const WORDS: usize = 4;
-    const INITIAL: Chain = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0, 0, 0, 0];
+    const INITIAL: Chain<u32> = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0, 0, 0, 0];
     const BIG_ENDIAN: bool = false;
     type Constants = [u32; 64];
     const CONSTANTS: &'static [u32; 64] = &T;
     const ONE_CHAIN: bool = true;
 
     #[inline(always)]
-    fn compress<V: Vector>(chain: &mut [V; 8], message: [V; 16], constants: &[u32; 64]) {
+    fn compress<V: Vector<Word = u32>>(chain: &mut [V; 8], message: [V; 16], constants: &[u32; 64]) {
         let [mut a, mut b, mut c, mut d, ..] = *chain;
 
         // a = b + ((a + f(b, c, d) + X[k] + T[i]) <<< s), where `f` gives the sum of its first argument and the function.

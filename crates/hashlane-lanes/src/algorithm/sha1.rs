@@ -16,8 +16,9 @@ pub(crate) struct Sha1;
 
 impl Compression for Sha1 {
     const NAME: &'static str = "sha1";
+    type Word = u32;
     const WORDS: usize = 5;
-    const INITIAL: Chain = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0, 0, 0, 0];
+    const INITIAL: Chain<u32> = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0, 0, 0, 0];
     const BIG_ENDIAN: bool = true;
     type Constants = [u32; 4];
     const CONSTANTS: &'static [u32; 4] = &K;
@@ -26,7 +27,7 @@ impl Compression for Sha1 {
     const DEDICATED_LANES: usize = 7;
 
     #[inline(always)]
-    fn compress<V: Vector>(chain: &mut [V; 8], mut message: [V; 16], constants: &[u32; 4]) {
+    fn compress<V: Vector<Word = u32>>(chain: &mut [V; 8], mut message: [V; 16], constants: &[u32; 4]) {
         let [mut a, mut b, mut c, mut d, mut e, ..] = *chain;
 
         // T = ROTL5(a) + f(b, c, d) + e + K + W; e, d, c, b, a = d, c, ROTL30(b), a, T. Here the names turn instead of the
@@ -83,7 +84,7 @@ impl Compression for Sha1 {
         chain[4] = chain[4].add(e);
     }
 
-    fn dedicated() -> Option<Ladder> {
+    fn dedicated() -> Option<Ladder<u32>> {
         single::sha1()
     }
 }

@@ -81,8 +81,9 @@ pub(crate) struct Sha256;
 
 impl Compression for Sha256 {
     const NAME: &'static str = "sha256";
+    type Word = u32;
     const WORDS: usize = 8;
-    const INITIAL: Chain =
+    const INITIAL: Chain<u32> =
         [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
     const BIG_ENDIAN: bool = true;
     type Constants = [u32; 64];
@@ -93,7 +94,7 @@ impl Compression for Sha256 {
     const DEDICATED_LANES: usize = 9;
 
     #[inline(always)]
-    fn compress<V: Vector>(chain: &mut [V; 8], mut message: [V; 16], constants: &[u32; 64]) {
+    fn compress<V: Vector<Word = u32>>(chain: &mut [V; 8], mut message: [V; 16], constants: &[u32; 64]) {
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *chain;
 
         // T1 = h + S1(e) + Ch(e, f, g) + K + W; T2 = S0(a) + Maj(a, b, c); the new e is d + T1, the new a is T1 + T2. Here
@@ -147,7 +148,7 @@ impl Compression for Sha256 {
         }
     }
 
-    fn dedicated() -> Option<Ladder> {
+    fn dedicated() -> Option<Ladder<u32>> {
         single::sha256()
     }
 }

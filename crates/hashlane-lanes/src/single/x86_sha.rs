@@ -13,7 +13,11 @@
 use std::arch::x86_64::*;
 
 use crate::algorithm::sha256;
-use crate::kernel::{BLOCK_BYTES, Chain, Chains, Inputs, Ladder, Wide};
+use crate::kernel::{Chain, Chains, Inputs, Ladder, Wide};
+use crate::word::Word;
+
+/// The block of both algorithms.
+const BLOCK_BYTES: usize = u32::BLOCK_BYTES;
 
 /// Whether the CPU has everything that is enabled below.
 pub(crate) fn present() -> bool {
@@ -21,22 +25,22 @@ pub(crate) fn present() -> bool {
 }
 
 /// The kernels of SHA-1.
-pub(crate) fn sha1() -> Option<Ladder> {
+pub(crate) fn sha1() -> Option<Ladder<u32>> {
     present().then(|| Ladder { single: sha1_one, wide: vec![Wide { degree: 2, busy_min: 2, run: sha1_two }] })
 }
 
 /// The kernels of SHA-256.
-pub(crate) fn sha256() -> Option<Ladder> {
+pub(crate) fn sha256() -> Option<Ladder<u32>> {
     present().then(|| Ladder { single: sha256_one, wide: vec![Wide { degree: 2, busy_min: 2, run: sha256_two }] })
 }
 
-fn sha1_one(chain: &mut Chain, blocks: &[u8]) {
+fn sha1_one(chain: &mut Chain<u32>, blocks: &[u8]) {
     assert!(present(), "the sha instructions were there when this was chosen");
     // SAFETY: the line above saw every feature that the function enables.
     unsafe { sha1_blocks([chain], [blocks]) }
 }
 
-fn sha1_two(chains: &mut Chains, inputs: &Inputs<'_>) {
+fn sha1_two(chains: &mut Chains<u32>, inputs: &Inputs<'_>) {
     assert!(present(), "the sha instructions were there when this was chosen");
     let [mut first, mut second] = [chains.lane(0), chains.lane(1)];
     // SAFETY: the first line saw every feature that the function enables.
@@ -45,13 +49,13 @@ fn sha1_two(chains: &mut Chains, inputs: &Inputs<'_>) {
     chains.set_lane(1, &second);
 }
 
-fn sha256_one(chain: &mut Chain, blocks: &[u8]) {
+fn sha256_one(chain: &mut Chain<u32>, blocks: &[u8]) {
     assert!(present(), "the sha instructions were there when this was chosen");
     // SAFETY: the line above saw every feature that the function enables.
     unsafe { sha256_blocks([chain], [blocks]) }
 }
 
-fn sha256_two(chains: &mut Chains, inputs: &Inputs<'_>) {
+fn sha256_two(chains: &mut Chains<u32>, inputs: &Inputs<'_>) {
     assert!(present(), "the sha instructions were there when this was chosen");
     let [mut first, mut second] = [chains.lane(0), chains.lane(1)];
     // SAFETY: the first line saw every feature that the function enables.
@@ -85,7 +89,7 @@ fn store_words(words: &mut [u32; 4], vector: __m128i) {
 }
 
 /// The halves of a chaining value.
-fn halves(chain: &mut Chain) -> (&mut [u32; 4], &mut [u32; 4]) {
+fn halves(chain: &mut Chain<u32>) -> (&mut [u32; 4], &mut [u32; 4]) {
     let (low, high) = chain.split_at_mut(4);
     (low.try_into().expect("half of eight words"), high.try_into().expect("half of eight words"))
 }
@@ -109,7 +113,7 @@ fn load_message<const MESSAGES: usize>(
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn sha1_blocks<const MESSAGES: usize>(chains: [&mut Chain; MESSAGES], inputs: [&[u8]; MESSAGES]) {
+fn sha1_blocks<const MESSAGES: usize>(chains: [&mut Chain<u32>; MESSAGES], inputs: [&[u8]; MESSAGES]) {
     // The instructions take the first word in the highest place: all sixteen bytes are reversed.
     let order = _mm_set_epi64x(0x0001_0203_0405_0607, 0x0809_0a0b_0c0d_0e0f);
     let mut abcd = [_mm_setzero_si128(); MESSAGES];
@@ -167,7 +171,7 @@ fn sha1_blocks<const MESSAGES: usize>(chains: [&mut Chain; MESSAGES], inputs: [&
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn sha256_blocks<const MESSAGES: usize>(chains: [&mut Chain; MESSAGES], inputs: [&[u8]; MESSAGES]) {
+fn sha256_blocks<const MESSAGES: usize>(chains: [&mut Chain<u32>; MESSAGES], inputs: [&[u8]; MESSAGES]) {
     // The bytes of each word are reversed, the words stay.
     let order = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     let mut abef = [_mm_setzero_si128(); MESSAGES];

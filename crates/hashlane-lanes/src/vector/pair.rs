@@ -11,16 +11,17 @@ use crate::vector::Vector;
 pub(crate) struct Pair<V>(V, V);
 
 impl<V: Vector> Vector for Pair<V> {
+    type Word = V::Word;
     type Proof = V::Proof;
     const LANES: usize = V::LANES * 2;
 
     #[inline(always)]
-    fn from_words(proof: V::Proof, words: &[u32]) -> Self {
+    fn from_words(proof: V::Proof, words: &[V::Word]) -> Self {
         Pair(V::from_words(proof, words), V::from_words(proof, &words[V::LANES..]))
     }
 
     #[inline(always)]
-    fn to_words(self, words: &mut [u32]) {
+    fn to_words(self, words: &mut [V::Word]) {
         self.0.to_words(words);
         self.1.to_words(&mut words[V::LANES..]);
     }
@@ -62,7 +63,7 @@ impl<V: Vector> Vector for Pair<V> {
     }
 
     #[inline(always)]
-    fn plus(self, word: u32) -> Self {
+    fn plus(self, word: V::Word) -> Self {
         Pair(self.0.plus(word), self.1.plus(word))
     }
 
