@@ -32,3 +32,9 @@ impl From<ClientError> for Failure {
         Failure(error.to_string())
     }
 }
+
+impl From<hashlane_store::StoreError> for Failure {
+    fn from(error: hashlane_store::StoreError) -> Failure {
+        Failure(error.to_string())
+    }
+}

@@ -20,6 +20,7 @@ mod load;
 mod machine;
 mod quantile;
 mod server;
+mod store;
 mod submit;
 mod workload;
 
@@ -48,6 +49,8 @@ enum Measurement {
     Latency(LatencyArgs),
     /// Gigabytes per second of one large object in the page cache
     Large(LargeArgs),
+    /// The job store alone, empty and beside many jobs
+    Store(StoreArgs),
     /// The bare HTTP server that `submit` compares with; prints its address
     #[command(hide = true)]
     Bare,
@@ -97,6 +100,20 @@ struct LargeArgs {
     rounds: usize,
 }
 
+/// What `store` measures.
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// How many jobs go through
+    #[arg(long, default_value_t = 100_000)]
+    jobs: usize,
+    /// Beside how many finished ones
+    #[arg(long, default_value_t = 1_000_000)]
+    finished: usize,
+    /// And, apart from that, beside how many waiting ones
+    #[arg(long, default_value_t = 1_000_000)]
+    waiting: usize,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let measured = match &cli.measurement {
@@ -126,11 +143,13 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
             submit::measure(binary, &[1, 64, 256], 5, 3).await?;
             complete::measure(binary, 100_000, 64).await?;
             latency::measure(binary, 300).await?;
-            large::measure(binary, 2048, 3).await
+            large::measure(binary, 2048, 3).await?;
+            store::measure(100_000, 1_000_000, 1_000_000).await
         }
         Measurement::Submit(args) => submit::measure(binary, &args.connections, args.seconds, args.rounds).await,
         Measurement::Complete(args) => complete::measure(binary, args.jobs, args.connections).await,
         Measurement::Latency(args) => latency::measure(binary, args.jobs).await,
+        Measurement::Store(args) => store::measure(args.jobs, args.finished, args.waiting).await,
         // Served above.
         Measurement::Bare => Ok(()),
         Measurement::Large(args) => large::measure(binary, args.mebibytes, args.rounds).await,
