@@ -81,6 +81,13 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// For threads that read local files and nothing else.
+    pub(crate) fn of_files(threads: usize) -> Budget {
+        Budget { threads, slots: SLOTS_MAX, chunk_bytes: CHUNK_BYTES_MAX, piece_bytes: 0, awaited_slots: 0 }
+    }
+}
+
 /// What the chunks of one thread take, as [`Lanes`] lays them out.
 fn lanes_bytes(slots: usize, chunk_bytes: usize) -> usize {
     // A slot has space for padding behind its chunk and is staggered against the next one.

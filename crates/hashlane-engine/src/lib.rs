@@ -5,6 +5,8 @@
 //! threads themselves (`local.rs`), everything else comes through OpenDAL (`objects.rs`) and a bounded channel; the
 //! threads and why they cannot block each other are told in `pool.rs`; the storage schemes are one table in `schemes.rs`.
 //!
+//! [`Sums`] hashes files and folders of the machine itself, in order, through the same lanes (`sum.rs`).
+//!
 //! It promises that a digest, size, ETag and modified time all belong to one version of the object, or that there is an
 //! error: never a wrong digest. It knows no jobs beyond their nouns, no store, no message format and no callbacks.
 
@@ -22,6 +24,7 @@ mod pool;
 mod progress;
 mod schemes;
 mod storage;
+mod sum;
 
 pub use bucket::BucketConfig;
 pub use engine::{Engine, EngineOptions};
@@ -34,3 +37,4 @@ pub use storage::{
     PART_NUMBER_MAX, PartChoice, PartsPage, PendingUpload, StorageError, StorageFault, Stored, StoredPart, Upload,
     UploadsPage,
 };
+pub use sum::{Intake, SumError, SumOptions, SumProgress, SumTotal, Summed, Sums};
