@@ -1,12 +1,14 @@
 """Refusals as the official SDK reports them: never `Unknown`, always with everything an operator asks for."""
 
+import sqlite3
+
 import pytest
 import requests
 from qcloud_cos import CosServiceError
 
 import objects
 from conftest import TEST_CONFIG
-from jobs import hashed, submit
+from jobs import hashed, query, submit
 from server import BUCKET, DOMAIN
 
 OWNER = {"SecretId": "AKIDowner", "SecretKey": "owner-secret-0123456789"}
@@ -181,3 +183,23 @@ def test_a_head_that_fails_has_no_body(guarded):
     answer = requests.head(f"{guarded.api}/file_jobs", timeout=10, proxies={"http": None})
     assert answer.status_code in (403, 405)
     assert answer.content == b""
+
+
+def test_a_damaged_record_is_an_error_of_that_job_and_of_no_other(new_server):
+    """Failure rule A22: a flipped bit in the store never becomes a wrong digest."""
+    own = new_server()
+    own.start()
+    objects.write(own.objects, "a", b"a")
+    client = own.sdk(retry=0)
+    damaged = hashed(client, own.bucket, "a")["JobId"]
+    sound = hashed(client, own.bucket, "a")["JobId"]
+    with sqlite3.connect(own.data / "hashlane.db") as store:
+        # Ids are stored so that they sort by creation: the first row is the first job.
+        store.execute("update job set digest = zeroblob(16) where id = (select min(id) from job)")
+    error = refusal(lambda: client.ci_get_file_process_jobs(Bucket=own.bucket, JobIDs=damaged))
+    assert (error.get_status_code(), error.get_error_code()) == (500, "ResultCorrupt")
+    assert damaged in error.get_error_msg()
+    assert [job["JobId"] for job in query(client, own.bucket, sound)] == [sound]
+    listed = client.ci_list_media_jobs(Bucket=own.bucket, Path="/file_jobs", Tag="FileHashCode", QueueId="")
+    jobs = listed["JobsDetail"]
+    assert [job["JobId"] for job in (jobs if isinstance(jobs, list) else [jobs])] == [sound]

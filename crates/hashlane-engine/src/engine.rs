@@ -118,7 +118,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`FailureCode::NotFound`], [`FailureCode::Denied`] for names and kinds that are refused, [`FailureCode::TooLarge`],
-    /// [`FailureCode::Unreadable`] (may be retried) when reading failed or the object changed meanwhile,
+    /// [`FailureCode::Unreadable`] and [`FailureCode::Changed`] (may be retried) when reading failed or the object changed,
     /// [`FailureCode::Internal`] for a panic, a stopped engine, or no algorithm.
     pub async fn hash(&self, request: HashRequest) -> Result<Hashed, JobError> {
         let terms = Terms { awaited: false, object_bytes_max: self.inner.object_bytes_max };
@@ -150,7 +150,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`FailureCode::HeaderDenied`] when the storage keeps no metadata or does not let us write it, with the reason;
-    /// [`FailureCode::Unreadable`] when the object is not the version that was hashed any more.
+    /// [`FailureCode::Changed`] when the object is not the version that was hashed any more.
     pub async fn add_to_header(&self, object: &ObjectRef, hashed: &Hashed, digest: Digest) -> Result<(), JobError> {
         match (&hashed.hold, self.storage(&object.bucket)?) {
             (Hold::File(file), Storage::Folder(_)) => {
@@ -261,7 +261,7 @@ impl Engine {
             };
             return Ok(Hashed { facts, hold: Hold::File(Arc::new(file)) });
         }
-        Err(JobError::temporary(FailureCode::Unreadable, "the object is being written all the time"))
+        Err(JobError::temporary(FailureCode::Changed, "the object is being written all the time"))
     }
 
     /// How a file is gone on with. Who waits for a digest begins anew: there is no lease to keep a checkpoint.

@@ -181,7 +181,7 @@ fn path(key: &str) -> Result<&str, JobError> {
 
 /// The object is not what it was when its reading began.
 pub(crate) fn changed() -> JobError {
-    JobError::temporary(FailureCode::Unreadable, "the object changed while it was read")
+    JobError::temporary(FailureCode::Changed, "the object changed while it was read")
 }
 
 fn wrong_length(what: &str) -> JobError {

@@ -10,8 +10,10 @@ pub enum FailureCode {
     NotFound,
     /// The object is not readable, or its name or kind is refused.
     Denied,
-    /// Reading failed, or the object changed while it was read.
+    /// Reading failed.
     Unreadable,
+    /// The object changed while it was read.
+    Changed,
     /// The object is larger than the configured limit.
     TooLarge,
     /// The digest could not be written to the object's metadata.
@@ -22,10 +24,11 @@ pub enum FailureCode {
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [FailureCode; 6] = [
+    pub const ALL: [FailureCode; 7] = [
         FailureCode::NotFound,
         FailureCode::Denied,
         FailureCode::Unreadable,
+        FailureCode::Changed,
         FailureCode::TooLarge,
         FailureCode::HeaderDenied,
         FailureCode::Internal,
@@ -37,6 +40,7 @@ impl FailureCode {
             FailureCode::NotFound => "not-found",
             FailureCode::Denied => "denied",
             FailureCode::Unreadable => "unreadable",
+            FailureCode::Changed => "changed",
             FailureCode::TooLarge => "too-large",
             FailureCode::HeaderDenied => "header-denied",
             FailureCode::Internal => "internal",

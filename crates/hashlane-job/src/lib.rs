@@ -26,6 +26,6 @@ pub use job::{Job, NewJob};
 pub use lease::{Lease, LeaseToken, Outcome, Stage};
 pub use object::{BucketName, FileFacts, ObjectRef};
 pub use queue::{Notify, NotifyAddress, Queue, Service};
-pub use retry::{DELIVERY_DELAYS, HASH_ATTEMPTS_MAX, delivery_delay, hash_delay};
+pub use retry::{DELIVERY_DELAYS, HASH_ATTEMPTS_MAX, HASH_CHANGES_MAX, delivery_delay, hash_delay};
 pub use state::{Event, JobState, NotAllowed, advance};
 pub use time::{Clock, ManualClock, SteadyClock, SystemClock, Timestamp};

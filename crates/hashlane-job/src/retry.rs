@@ -5,6 +5,10 @@ use std::time::Duration;
 /// How often a job is tried whose object fails to be read for a temporary reason; the last failure is final.
 pub const HASH_ATTEMPTS_MAX: u32 = 5;
 
+/// How often in a row an object may change while it is read; the last time is final (failure rule B2). Who writes to it all
+/// the time would make every attempt read it for nothing.
+pub const HASH_CHANGES_MAX: u32 = 3;
+
 /// The pause before the second attempt at an object; it doubles from attempt to attempt.
 const HASH_DELAY_FIRST: Duration = Duration::from_secs(1);
 /// No pause is longer than this.

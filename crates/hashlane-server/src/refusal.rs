@@ -50,11 +50,17 @@ impl From<WireError> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
+        let error_text = error.to_string();
         match error.kind {
             StoreErrorKind::Busy | StoreErrorKind::Unavailable => Refusal::slow_down(
                 "the server cannot store anything right now, please try again",
                 Some(error.to_string()),
             ),
+            StoreErrorKind::DamagedJob(id) => {
+                let message = format!("the record of job {id} is damaged, other jobs can be asked for without it");
+                let error = WireError::new(ErrorCode::ResultCorrupt, message);
+                Refusal::Answer { error, cause: Some(error_text) }
+            }
             StoreErrorKind::InUse | StoreErrorKind::TooNew | StoreErrorKind::Corrupt | StoreErrorKind::Refused => {
                 Refusal::internal(error.to_string())
             }

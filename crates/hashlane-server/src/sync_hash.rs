@@ -84,7 +84,7 @@ fn refusal(error: JobError) -> Refusal {
         FailureCode::Denied | FailureCode::HeaderDenied => Refusal::new(ErrorCode::AccessDenied, error.message),
         FailureCode::TooLarge => Refusal::new(ErrorCode::InvalidArgument, error.message),
         // A job would try again; here that is the client's business, and SDKs do it after a 503.
-        FailureCode::Unreadable => Refusal::slow_down(&error.message, None),
+        FailureCode::Unreadable | FailureCode::Changed => Refusal::slow_down(&error.message, None),
         FailureCode::Internal => Refusal::internal(error.message),
     }
 }

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use hashlane_job::JobId;
+
 /// Why the store could not do it. Displays as one lower-case line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
@@ -25,6 +27,8 @@ pub enum StoreErrorKind {
     InUse,
     /// Written by a newer version.
     TooNew,
+    /// The record of this job is damaged: it is never told, and no other job is affected.
+    DamagedJob(JobId),
     /// The store's files are damaged, or a bug. Only what was asked for is affected.
     Corrupt,
     /// What was asked contradicts what is stored, or the URL names no store we know: asking again does not help.
@@ -38,6 +42,11 @@ impl StoreError {
 
     pub(crate) fn corrupt(message: impl Into<String>) -> StoreError {
         StoreError::new(StoreErrorKind::Corrupt, message)
+    }
+
+    pub(crate) fn damaged(job: JobId, what: &str) -> StoreError {
+        let message = format!("job {job} is damaged in the store: its {what} is not what was written");
+        StoreError::new(StoreErrorKind::DamagedJob(job), message)
     }
 
     pub(crate) fn unavailable(message: impl Into<String>) -> StoreError {

@@ -92,17 +92,17 @@ impl JobStore {
     /// The jobs of these ids in this bucket; the missing ones are left out; order as asked.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Corrupt`] when one of them is damaged on the disk; ask for the others without it.
+    /// [`StoreErrorKind::DamagedJob`] when one of them is damaged on the disk; ask for the others without it.
     pub async fn get(&self, bucket: &BucketName, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         match &*self.backend {
             Backend::Sqlite(store) => store.get(bucket, ids).await,
         }
     }
 
-    /// A page of jobs.
+    /// A page of jobs. One that is damaged on the disk is left out.
     ///
     /// # Errors
-    /// As [`JobStore::get`].
+    /// When the store fails.
     pub async fn list(&self, query: ListQuery) -> Result<JobPage, StoreError> {
         match &*self.backend {
             Backend::Sqlite(store) => store.list(query).await,

@@ -76,6 +76,8 @@ pub enum ErrorCode {
     InvalidRange,
     /// 500: a fault of ours.
     InternalError,
+    /// 500, ours: the stored record of a job is damaged. It is never told, right or wrong.
+    ResultCorrupt,
     /// 501: a call that this server does not offer.
     NotImplemented,
     /// 503: a rate or queue limit; SDKs try again.
@@ -117,7 +119,7 @@ impl ErrorCode {
             ErrorCode::PreconditionFailed => 412,
             ErrorCode::EntityTooLarge => 413,
             ErrorCode::InvalidRange => 416,
-            ErrorCode::InternalError => 500,
+            ErrorCode::InternalError | ErrorCode::ResultCorrupt => 500,
             ErrorCode::NotImplemented => 501,
             ErrorCode::SlowDown => 503,
             ErrorCode::RequestTimeout => 504,
@@ -160,6 +162,7 @@ impl ErrorCode {
             ErrorCode::EntityTooLarge => "EntityTooLarge",
             ErrorCode::InvalidRange => "InvalidRange",
             ErrorCode::InternalError => "InternalError",
+            ErrorCode::ResultCorrupt => "ResultCorrupt",
             ErrorCode::NotImplemented => "NotImplemented",
             ErrorCode::SlowDown => "SlowDown",
             ErrorCode::RequestTimeout => "RequestTimeout",

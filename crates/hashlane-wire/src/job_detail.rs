@@ -157,7 +157,7 @@ const fn failure_word(code: FailureCode) -> &'static str {
     match code {
         FailureCode::NotFound => "ResourceNotFound",
         FailureCode::Denied => "ResourceAccessDenied",
-        FailureCode::Unreadable => "ResourceDownloadFailed",
+        FailureCode::Unreadable | FailureCode::Changed => "ResourceDownloadFailed",
         FailureCode::TooLarge => "InvalidArgument",
         FailureCode::HeaderDenied => "WriteTargetBucketDenied",
         FailureCode::Internal => "InternalError",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hashlane_engine::{Engine, HashRequest, ReadProgress};
-use hashlane_job::{FailureCode, FileFacts, HASH_ATTEMPTS_MAX, JobError, Lease, Outcome, hash_delay};
+use hashlane_job::{FailureCode, FileFacts, HASH_ATTEMPTS_MAX, HASH_CHANGES_MAX, JobError, Lease, Outcome, hash_delay};
 
 use crate::chance::chance;
 use crate::finished;
@@ -71,9 +71,52 @@ async fn hash(engine: &Engine, lease: &Lease, progress: Arc<ReadProgress>) -> Re
 
 /// What a failure means: another attempt while it may help and attempts are left, else the end.
 fn failed(lease: &Lease, error: JobError) -> Outcome {
-    if error.may_retry && lease.attempt < HASH_ATTEMPTS_MAX {
+    let changed_before = lease.job.error.as_ref().is_some_and(|last| last.code == FailureCode::Changed);
+    let attempts_max = match error.code {
+        FailureCode::Changed if changed_before => HASH_CHANGES_MAX,
+        _ => HASH_ATTEMPTS_MAX,
+    };
+    if error.may_retry && lease.attempt < attempts_max {
         Outcome::Again { delay: hash_delay(lease.attempt, chance()), error }
     } else {
         Outcome::Failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hashlane_job::{JobIds, Stage};
+
+    use super::*;
+    use crate::fake_leases::lease;
+
+    /// The attempt at which a job fails whose attempts end with these errors, one after the other.
+    fn fails_at(errors: &[FailureCode]) -> Option<u32> {
+        let mut lease = lease(&JobIds::random(), Stage::Hash, "");
+        for code in errors {
+            if matches!(failed(&lease, JobError::temporary(*code, "for a test")), Outcome::Failed(_)) {
+                return Some(lease.attempt);
+            }
+            lease.attempt += 1;
+            lease.job.error = Some(JobError::temporary(*code, "for a test"));
+        }
+        None
+    }
+
+    /// Failure rule B2: an object that changes under every read is given up after three.
+    #[test]
+    fn an_object_that_keeps_changing_fails_at_the_third_attempt() {
+        use FailureCode::{Changed, Unreadable};
+        assert_eq!(fails_at(&[Changed, Changed, Changed]), Some(3));
+        assert_eq!(fails_at(&[Changed, Changed]), None);
+        assert_eq!(fails_at(&[Unreadable, Unreadable, Changed]), None, "it changed once");
+        assert_eq!(fails_at(&[Unreadable; 5]), Some(5));
+    }
+
+    #[test]
+    fn what_no_attempt_can_help_fails_at_once() {
+        let lease = lease(&JobIds::random(), Stage::Hash, "");
+        let missing = JobError::permanent(FailureCode::NotFound, "the object does not exist");
+        assert_eq!(failed(&lease, missing.clone()), Outcome::Failed(missing));
     }
 }

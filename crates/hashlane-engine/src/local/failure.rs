@@ -45,7 +45,7 @@ pub(crate) fn at_read(error: &std::io::Error) -> JobError {
 
 /// The object is not what it was when its reading began.
 pub(crate) fn changed() -> JobError {
-    JobError::temporary(FailureCode::Unreadable, "the object changed while it was read")
+    JobError::temporary(FailureCode::Changed, "the object changed while it was read")
 }
 
 /// What an error at writing an extended attribute says.

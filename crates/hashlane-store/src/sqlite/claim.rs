@@ -82,7 +82,7 @@ impl Claim {
                 let checkpoint = checkpoint.map(Checkpoint::from_bytes);
                 Ok(Some(Lease { token, stage: self.stage, attempt: attempts + 1, checkpoint, job }))
             }
-            Err(error) if error.kind == StoreErrorKind::Corrupt => {
+            Err(error) if matches!(error.kind, StoreErrorKind::Corrupt | StoreErrorKind::DamagedJob(_)) => {
                 tracing::error!(job = %row.id, error = %error, "a job cannot be worked on and is put off");
                 let mut statement = writer.connection.prepare_cached(include_str!("claim_defer.sql"))?;
                 statement.execute((row.id.to_bytes(), now.plus(DAMAGED_PAUSE).unix_millis()))?;
@@ -98,7 +98,7 @@ impl Claim {
 }
 
 fn read_whole(writer: &Writer, row: &Due, now: Timestamp) -> Result<Job, StoreError> {
-    let missing = || StoreError::corrupt(format!("job {} is damaged in the store: its row is missing", row.id));
+    let missing = || StoreError::damaged(row.id, "row");
     let bucket = writer.directory.bucket_name(row.key.bucket).ok_or_else(missing)?;
     read_job(&writer.connection, bucket, row.key.bucket, row.id, now)?.ok_or_else(missing)
 }

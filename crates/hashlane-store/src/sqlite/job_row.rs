@@ -14,7 +14,7 @@ use crate::StoreError;
 /// The job of this id in this bucket, as it is at `now` on the steady clock; `None` when there is none.
 ///
 /// # Errors
-/// [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt) when what is stored is no job, or not the result that was
+/// [`StoreErrorKind::DamagedJob`](crate::StoreErrorKind::DamagedJob) when what is stored is no job, or not the result that was
 /// stored.
 pub(super) fn read_job(
     connection: &Connection,
@@ -201,7 +201,7 @@ impl JobRow<'_> {
     }
 
     fn corrupt(&self, what: &str) -> StoreError {
-        StoreError::corrupt(format!("job {} is damaged in the store: its {what} is not what was written", self.id))
+        StoreError::damaged(self.id, what)
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ToSql};
 
 use super::job_row::read_job;
 use super::{Published, Readers};
-use crate::{JobPage, ListQuery, ListState, StoreError};
+use crate::{JobPage, ListQuery, ListState, StoreError, StoreErrorKind};
 
 /// The levels of a job (spec section 5).
 const LEVELS: [u8; 3] = [0, 1, 2];
@@ -57,6 +57,14 @@ pub(super) async fn list(
             ids.truncate(query.limit);
             let next_after = ids.last().copied().filter(|_| more);
             let jobs = ids.iter().filter_map(|id| read_job(&transaction, &query.bucket, bucket, *id, now).transpose());
+            // A damaged job must not hide the others for ever: it is told when it is asked for.
+            let jobs = jobs.filter(|job| match job {
+                Err(error) if matches!(error.kind, StoreErrorKind::DamagedJob(_)) => {
+                    tracing::error!(error = %error, "a job is left out of a list");
+                    false
+                }
+                _ => true,
+            });
             Ok(JobPage { jobs: jobs.collect::<Result<_, _>>()?, next_after })
         })
         .await

@@ -210,8 +210,9 @@ async fn a_damaged_result_is_never_told_and_stops_no_other_job() {
 
         let desk = world.open_ready().await;
         let error = desk.store.get(&bucket(), &[damaged]).await.expect_err("the result is damaged");
-        assert_eq!(error.kind, StoreErrorKind::Corrupt);
+        assert_eq!(error.kind, StoreErrorKind::DamagedJob(damaged));
         let healthy = desk.submit_with_callback().await;
+        assert_eq!(desk.list(&[]).await, [healthy], "it hides no other job from a list");
         desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
         assert_eq!(desk.claim_one(Stage::Deliver).await.token.job, healthy);
         assert_eq!(desk.job(healthy).await.state, JobState::Succeeded);
