@@ -62,6 +62,7 @@ fn delivered(text: &str) -> Sent {
     Sent::Delivered { said: text.into() }
 }
 
+/// Rule W9.9.
 #[tokio::test]
 async fn the_request_is_the_one_of_the_spec() {
     let receiver = Receiver::start(Reply::ok()).await;

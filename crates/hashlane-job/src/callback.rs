@@ -153,6 +153,7 @@ mod tests {
         CallbackRequest { address, format }
     }
 
+    /// Rules W9.1, W9.2, W9.3, W9.4, W9.5, W9.6.
     #[test]
     fn the_target_follows_the_table_of_spec_section_9() {
         use CallbackFormat::{Json, Xml};

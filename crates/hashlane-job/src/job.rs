@@ -26,6 +26,9 @@ pub struct NewJob {
     pub user_data: Option<String>,
     /// 0, 1 or 2; the larger is taken first within a queue.
     pub level: u8,
+    /// The access key that asked for it, of which the permission is checked again before the object is read; `None` of jobs that were
+    /// submitted before this was kept.
+    pub submitter: Option<String>,
     /// The callback as the job states it.
     pub callback: CallbackRequest,
 }

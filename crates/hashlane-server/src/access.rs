@@ -46,13 +46,20 @@ impl fmt::Debug for AccessKey {
 pub(crate) struct Access {
     keys: HashMap<String, AccessKey>,
     rules: sign::Rules,
+    require_signed_body: bool,
     dialect: ErrorDialect,
 }
 
 impl Access {
     /// Lets in whoever holds one of the keys, and refuses the others in the words of a dialect.
-    pub(crate) fn new(keys: Vec<AccessKey>, rules: sign::Rules, dialect: ErrorDialect) -> Access {
-        Access { keys: keys.into_iter().map(|key| (key.id.clone(), key)).collect(), rules, dialect }
+    pub(crate) fn new(
+        keys: Vec<AccessKey>,
+        rules: sign::Rules,
+        require_signed_body: bool,
+        dialect: ErrorDialect,
+    ) -> Access {
+        let keys = keys.into_iter().map(|key| (key.id.clone(), key)).collect();
+        Access { keys, rules, require_signed_body, dialect }
     }
 
     /// Lets a request through, or says why not. `presented` is what [`sign::presented`] found.
@@ -69,6 +76,9 @@ impl Access {
         let refused = |fault: Fault| Refusal::from(fault.error(self.dialect));
         let presented = presented.map_err(refused)?.ok_or_else(|| refused(Fault::Unsigned))?;
         let key = self.keys.get(&presented.access_key);
+        if self.require_signed_body && body.is_some() && !signs_body(head, &presented) {
+            return Err(refused(Fault::Unreadable));
+        }
         let body_bytes = match signs_missing_length(head, &presented) {
             true => Some(body.read().await?.len() as u64),
             false => None,
@@ -115,6 +125,14 @@ impl AccessKey {
         matches_any(&self.buckets, bucket)
     }
 
+    /// Whether a job that this key submitted may be done: the key must still be allowed to read the bucket, and to write to it when the
+    /// digest is to be stored with the object (spec section 12).
+    pub fn may_hash(&self, bucket: &str, add_to_header: bool) -> bool {
+        self.may_use(bucket)
+            && matches_any(&self.actions, READ)
+            && (!add_to_header || matches_any(&self.actions, WRITE))
+    }
+
     /// Whether the key may take this action, for calls that do more than their name says.
     ///
     /// # Errors
@@ -123,6 +141,10 @@ impl AccessKey {
         if matches_any(&self.actions, action) { Ok(()) } else { Err(denied()) }
     }
 }
+
+/// The actions that a job takes on its object.
+pub(crate) const READ: &str = "cos:GetObject";
+pub(crate) const WRITE: &str = "cos:PutObject";
 
 /// The listings of services and buckets name no bucket: what they show is filtered by the key.
 fn is_about_no_bucket(call: &Call) -> bool {
@@ -150,6 +172,11 @@ fn check_controls(head: &RequestHead<'_>, presented: &Presented) -> Result<(), R
 
 fn denied() -> Refusal {
     WireError::access_denied().into()
+}
+
+/// Whether the signature covers the body, by its MD5. Every endpoint that reads a body compares it with the header.
+fn signs_body(head: &RequestHead<'_>, presented: &Presented) -> bool {
+    presented.signs_header("content-md5") && head.header("content-md5").is_some_and(|md5| !md5.is_empty())
 }
 
 /// Rule H1 of signing.md: `content-length` was signed, but something on the way dropped the header.
@@ -208,6 +235,7 @@ mod tests {
         }
     }
 
+    /// Failure rule E7.
     #[test]
     fn the_secret_of_a_key_is_not_printed() {
         let key = AccessKey {

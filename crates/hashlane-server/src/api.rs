@@ -41,6 +41,8 @@ pub struct ApiOptions {
     pub hosts: HostRules,
     /// How signatures are verified.
     pub sign_rules: sign::Rules,
+    /// Whether a request with a body must sign its Content-MD5: without it a signature does not cover the body.
+    pub require_signed_body: bool,
     /// Whose error table refusals of requests without a valid signature follow.
     pub error_dialect: ErrorDialect,
     /// Whether the file processing service of a bucket opens at its first use.
@@ -62,7 +64,7 @@ pub fn serve_api(listener: TcpListener, store: JobStore, engine: Engine, options
     let api = Api {
         store,
         engine,
-        access: Access::new(options.keys, options.sign_rules, options.error_dialect),
+        access: Access::new(options.keys, options.sign_rules, options.require_signed_body, options.error_dialect),
         hosts: options.hosts,
         auto_open: options.auto_open,
         time_offset: options.time_offset,

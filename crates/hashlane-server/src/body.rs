@@ -66,6 +66,11 @@ impl RequestBody {
         }
     }
 
+    /// Whether there is one to be read.
+    pub(crate) fn is_some(&self) -> bool {
+        !self.ended
+    }
+
     /// The whole body; the same again when it was read before.
     ///
     /// # Errors

@@ -2,11 +2,11 @@
 //!
 //! Answered only after the job is durable. The object is not looked at: what is wrong with it fails the job.
 
-use hashlane_job::{Queue, QueueId};
+use hashlane_job::{NewJob, Queue, QueueId};
 use hashlane_store::SubmitError;
 use hashlane_wire::{RequestHead, SubmitDraft, check_content_md5, check_content_type, job_detail};
 
-use crate::access::AccessKey;
+use crate::access::{self, AccessKey};
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::body::RequestBody;
@@ -23,7 +23,7 @@ pub(crate) async fn answer(
     body: &mut RequestBody,
 ) -> Result<Answer, Refusal> {
     // Whoever submits learns the object's digest, and writes to it when the digest is to be stored there (spec section 12).
-    key.require("cos:GetObject")?;
+    key.require(access::READ)?;
     let queues = service::open_queues(api, bucket.name).await?;
     let body = body.read().await?;
     check_content_type(head.header("content-type").as_deref())?;
@@ -32,8 +32,9 @@ pub(crate) async fn answer(
     let queue = choose(&queues, draft.queue())?;
     let id = api.job_ids.next(api.clock.now());
     let job = draft.finish()?.into_job(id, bucket.name.clone(), queue);
+    let job = NewJob { submitter: Some(key.id.clone()), ..job };
     if job.add_to_header {
-        key.require("cos:PutObject")?;
+        key.require(access::WRITE)?;
     }
     api.store.submit(job.clone()).await.map_err(refusal)?;
     tracing::debug!(job = %id, bucket = %bucket.name, %queue, "job accepted");

@@ -114,6 +114,7 @@ fn split_at_marker(host: &str) -> Option<Named<'_>> {
 mod tests {
     use super::*;
 
+    /// Rules W2.2, W2.4.
     #[test]
     fn bucket_and_region_come_from_the_host_or_from_the_defaults() {
         let bucket = |name: &str| BucketName::parse(name).expect("it is a bucket name");

@@ -233,6 +233,7 @@ mod tests {
         JobListQuery::parse(&Query::parse(query)?)
     }
 
+    /// Rule W13.5.
     #[test]
     fn every_parameter_has_its_default_and_its_values() {
         let least = JobListQuery::default();

@@ -71,6 +71,7 @@ mod tests {
         Page::parse(&Query::parse(query).expect("a query")).ok().map(|page| (page.number, page.size))
     }
 
+    /// Rules W3.8, W3.9, W13.5.
     #[test]
     fn pages_are_numbered_from_one_and_hold_one_to_a_hundred() {
         for (query, expected) in [

@@ -71,6 +71,7 @@ pub(crate) fn decode_form(raw: &str) -> Cow<'_, [u8]> {
 mod tests {
     use super::*;
 
+    /// Rule W2.6.
     #[test]
     fn names_are_found_in_any_letter_case_and_empty_values_are_absent() {
         let query = Query::parse("queueIds=&STATE=All&cancel&pageSize=&pageSize=7").expect("it is a query");
@@ -80,6 +81,7 @@ mod tests {
         assert_eq!(query.value("pagesize"), Some("7"));
     }
 
+    /// Rule S2.4.
     #[test]
     fn a_plus_is_a_space_and_each_value_is_decoded_once() {
         let query = Query::parse("a+b=c+d%2B%2541&=x&stray=%zz%").expect("it is a query");

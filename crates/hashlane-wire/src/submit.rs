@@ -74,7 +74,7 @@ impl SubmitRequest {
         out.finish()
     }
 
-    /// The job that is asked for.
+    /// The job that is asked for; who asks is not said in a body.
     pub fn into_job(self, id: JobId, bucket: BucketName, queue: QueueId) -> NewJob {
         NewJob {
             id,
@@ -85,6 +85,7 @@ impl SubmitRequest {
             add_to_header: self.add_to_header,
             user_data: self.user_data,
             level: self.level,
+            submitter: None,
             callback: self.callback,
         }
     }

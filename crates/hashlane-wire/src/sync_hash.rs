@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::ErrorCode;
 
+    /// Rules W10.3, W10.4.
     #[test]
     fn the_type_is_taken_in_any_case_and_an_empty_addtoheader_is_its_default() {
         for (query, algorithm, add_to_header) in [
@@ -80,6 +81,7 @@ mod tests {
         }
     }
 
+    /// Rule W10.4.
     #[test]
     fn another_type_or_a_word_that_is_neither_true_nor_false_is_refused() {
         for query in ["", "type=", "type=md6", "type=md5,sha1", "type=md5&addtoheader=1", "type=md5&addtoheader=maybe"]
@@ -89,6 +91,7 @@ mod tests {
         }
     }
 
+    /// Rules W10.5, W16.4.
     #[test]
     fn the_answer_names_its_bucket_bucket() {
         let digest = Digest::from_bytes(Algorithm::Md5, &[0xab; 16]).expect("16 bytes");

@@ -28,6 +28,7 @@ fn sample() -> NewJob {
         algorithm_as_given: "MD5".into(),
         add_to_header: true,
         user_data: Some("This is my data.".into()),
+        submitter: None,
         level: 0,
         callback: CallbackRequest::default(),
     }
@@ -68,6 +69,7 @@ fn described(job: Job) -> JobDetail {
     jobs.remove(0)
 }
 
+/// Rules W5.17, W5.19, W5.20, W5.21, W16.4, W16.6.
 #[test]
 fn the_answer_of_a_submit_is_the_official_sample() {
     let body = text(job_detail::print_submitted(&sample(), REGION, TimeOffset::default()));
@@ -82,6 +84,7 @@ fn the_answer_of_a_submit_is_the_official_sample() {
     assert_eq!(body, expected);
 }
 
+/// Rules W6.4, W8.1, W16.12, W16.20.
 #[test]
 fn a_finished_job_shows_its_result_with_utc_and_a_quoted_etag() {
     let body = text(job_detail::print_described(&[job(JobState::Succeeded)], &[], REGION, TimeOffset::default()));
@@ -104,6 +107,7 @@ fn a_finished_job_shows_its_result_with_utc_and_a_quoted_etag() {
     assert_eq!(result, expected);
 }
 
+/// Rules W5.18, W5.24, W7.1, W7.2, W16.5.
 #[test]
 fn each_state_has_its_word_code_message_and_times() {
     let failed = |code| Job { error: Some(JobError::permanent(code, "why")), ..job(JobState::Failed) };
@@ -136,6 +140,7 @@ fn each_state_has_its_word_code_message_and_times() {
     }
 }
 
+/// Rules W5.22, W5.23.
 #[test]
 fn user_data_is_left_out_when_none_was_given_and_the_type_is_echoed_as_given() {
     let request = NewJob { user_data: None, algorithm_as_given: "md5".into(), add_to_header: false, ..sample() };
@@ -143,6 +148,7 @@ fn user_data_is_left_out_when_none_was_given_and_the_type_is_echoed_as_given() {
     assert!(!body.contains("UserData") && body.contains("<Type>md5</Type><AddToHeader>false</AddToHeader>"), "{body}");
 }
 
+/// Rules W2.9, W6.2, W6.3.
 #[test]
 fn missing_ids_are_repeated_flat_and_the_root_is_never_empty() {
     let missing = ["a".to_owned(), "b".to_owned()];
@@ -166,6 +172,7 @@ fn an_answer_of_an_older_original_is_read_too() {
     assert!(job_detail::parse(b"<Error/>").is_err() && job_detail::parse(b"").is_err());
 }
 
+/// Rules W9.9, W9.10.
 #[test]
 fn a_callback_in_xml_is_in_the_order_of_the_samples() {
     let (content_type, body) =
@@ -186,6 +193,7 @@ fn a_callback_in_xml_is_in_the_order_of_the_samples() {
     assert_eq!(text(body), expected);
 }
 
+/// Rule W9.11.
 #[test]
 fn a_callback_in_json_has_no_wrapper_and_only_strings() {
     let (content_type, body) =
@@ -205,6 +213,7 @@ fn a_callback_in_json_has_no_wrapper_and_only_strings() {
     assert_eq!(text(body), expected);
 }
 
+/// Rules W9.12, W16.13.
 #[test]
 fn a_callback_in_json_can_have_its_job_in_an_array_of_one_and_in_xml_it_is_the_same() {
     let style = BodyStyle { json_array: true, ..BodyStyle::default() };
@@ -218,6 +227,7 @@ fn a_callback_in_json_can_have_its_job_in_an_array_of_one_and_in_xml_it_is_the_s
     assert_eq!(print(CallbackFormat::Xml, style), print(CallbackFormat::Xml, BodyStyle::default()));
 }
 
+/// Rule W9.11.
 #[test]
 fn a_callback_of_a_failed_job_has_the_reason_and_no_result() {
     let silent = Job {
@@ -236,6 +246,7 @@ fn a_callback_of_a_failed_job_has_the_reason_and_no_result() {
     assert!(!print(&silent, CallbackFormat::Json).contains("Message"), "empty values are left out");
 }
 
+/// Rules W2.16, W16.10.
 #[test]
 fn an_error_body_always_has_its_five_children() {
     let body = WireError::new(ErrorCode::NoSuchKey, "a < b").body("/a&b", "id1", "id2");
@@ -257,6 +268,7 @@ fn carried(text: &str) -> String {
 }
 
 proptest! {
+    /// Failure rule C10.
     #[test]
     fn hostile_text_neither_breaks_an_answer_nor_changes_on_the_way(
         key in prop_oneof![any::<String>(), "[<>&'\"\\]\r\n\t\u{0}\u{1f}a]{1,40}"],

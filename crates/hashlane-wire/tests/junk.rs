@@ -53,6 +53,7 @@ fn document() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    /// Failure rule C9.
     #[test]
     fn bodies(body in document(), header in prop::option::of(any::<String>())) {
         let _ = SubmitRequest::parse(&body);
@@ -62,6 +63,7 @@ proptest! {
         let _ = check_content_type(header.as_deref());
     }
 
+    /// Failure rule C6.
     #[test]
     fn heads(
         method in "[!-~]{0,8}|GET|PUT|POST|DELETE|HEAD",

@@ -20,6 +20,7 @@ fn mq(mode: MqMode) -> Option<NotifyAddress> {
 const MQ: &str = "<Type>TDMQ</Type><MqRegion>gz</MqRegion><MqName>n</MqName>";
 const URL: &str = "<Type>Url</Type><Url>http://h/p?a=1&amp;b</Url>";
 
+/// Rules W4.11, W4.14, W4.15, W4.16, W4.17, W4.19.
 #[test]
 fn every_field_of_an_update_is_read() {
     let off = Notify::default();
@@ -62,6 +63,7 @@ fn every_field_of_an_update_is_read() {
     assert_eq!((paused.name.as_str(), paused.paused), ("队列-1_*é9", true));
 }
 
+/// Rules W4.11, W4.12, W4.13, W4.14, W4.15, W4.16, W4.17, W4.18, W4.19, W4.20, W4.21, W16.18.
 #[test]
 fn every_violation_of_an_update_is_refused_with_its_code() {
     use ErrorCode::{InvalidArgument, InvalidContent, MissingContent};
@@ -130,6 +132,7 @@ fn queue(notify: Notify) -> Queue {
     }
 }
 
+/// Rules W4.1, W4.6, W4.8, W16.8.
 #[test]
 fn a_new_queue_is_printed_as_documented() {
     let list = QueueList {
@@ -151,6 +154,7 @@ fn a_new_queue_is_printed_as_documented() {
     );
 }
 
+/// Rule W4.9.
 #[test]
 fn answers_are_read_as_they_were_printed() {
     for notify in [
@@ -185,6 +189,7 @@ fn answers_are_read_as_they_were_printed() {
     assert!(kafka.check().is_err(), "what this dialect does not have can be shown but not sent");
 }
 
+/// Rule W4.3.
 #[test]
 fn a_list_of_queues_is_asked_for_by_ids_state_and_page() {
     let parse = |query: &str| QueueListQuery::parse(&Query::parse(query).expect("a query"));
@@ -210,6 +215,7 @@ fn a_list_of_queues_is_asked_for_by_ids_state_and_page() {
     }
 }
 
+/// Rules W3.5, W3.6, W3.7.
 #[test]
 fn services_are_found_by_region_name_and_beginning_of_the_name() {
     let meets = |query: &str| {
@@ -231,6 +237,7 @@ fn services_are_found_by_region_name_and_beginning_of_the_name() {
     }
 }
 
+/// Rules W3.2, W3.3.
 #[test]
 fn services_are_printed_as_documented() {
     let text = |body: Vec<u8>| {

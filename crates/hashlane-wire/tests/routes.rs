@@ -26,6 +26,7 @@ fn label(host: &str, method: &str, target: &str) -> &'static str {
     call(host, method, target, true).expect("it can be read").route_label()
 }
 
+/// Rules W2.3, W5.1, W16.1, W16.14.
 #[test]
 fn every_call_of_the_table_is_api_on_every_host_in_its_form() {
     for (method, target, expected) in [
@@ -64,6 +65,7 @@ fn every_call_of_the_table_is_api_on_every_host_in_its_form() {
     }
 }
 
+/// Rule W2.5.
 #[test]
 fn without_the_form_of_a_call_an_api_path_names_an_object_except_on_a_ci_host() {
     for (method, target, on_ci, elsewhere) in [
@@ -167,6 +169,7 @@ fn keys_are_decoded_once_and_never_normalised() {
     assert_eq!(call(CI, "GET", "/file_jobs?a=%ff", true).map_err(|error| error.code.status()), Err(400));
 }
 
+/// Rule W6.1.
 #[test]
 fn ids_are_opaque_and_asked_once() {
     let ids = |target: &str| match call(CI, "GET", target, true) {
@@ -179,17 +182,27 @@ fn ids_are_opaque_and_asked_once() {
     assert!(check_job_ids(&ids("/file_jobs/unknown_ID-1")).is_ok());
 }
 
+/// Rules W12.1, W12.2, W12.3, W12.4, W12.5, W12.6, W12.7.
 #[test]
 fn every_call_that_does_something_needs_an_action() {
     for (method, target, action) in [
         ("POST", "/file_jobs", "ci:CreateFileProcessJobs"),
         ("GET", "/file_jobs/a", "ci:DescribeFileProcessJob"),
+        ("GET", "/file_jobs?tag=FileHashCode", "ci:DescribeFileProcessJob"),
+        ("PUT", "/jobs/f?cancel", "ci:CancelFileProcessJob"),
+        ("POST", "/file_bucket", "ci:CreateFileProcessBucket"),
+        ("GET", "/file_bucket", "ci:DescribeFileProcessBucket"),
+        ("DELETE", "/file_bucket", "ci:DeleteFileProcessBucket"),
         ("GET", "/file_queue", "ci:DescribeFileProcessQueues"),
         ("PUT", "/file_queue/p", "ci:UpdateFileProcessQueue"),
-        ("DELETE", "/file_bucket", "ci:DeleteFileProcessBucket"),
-        ("PUT", "/jobs/f?cancel", "ci:CancelFileProcessJob"),
+        ("POST", "/inventorytriggerjob", "ci:CreateInventoryTriggerJob"),
+        ("GET", "/inventorytriggerjob/b", "ci:DescribeInventoryTriggerJob"),
+        ("GET", "/inventorytriggerjob", "ci:DescribeInventoryTriggerJobs"),
+        ("PUT", "/inventorytriggerjob/b?cancel", "ci:CancelInventoryTriggerJob"),
     ] {
         assert_eq!(call(CI, method, target, true).map(|call| call.action()), Ok(action), "{method} {target}");
     }
+    let cancel = call(CI, "PUT", "/jobs/f?cancel", true).map(|call| call.other_action());
+    assert_eq!(cancel, Ok(Some("ci:CancelMediaJob")));
     assert_eq!(call(COS, "GET", "/a?ci-process=filehash", true).map(|call| call.action()), Ok("cos:GetObject"));
 }

@@ -27,6 +27,7 @@ fn parse(body: &str) -> Result<SubmitRequest, ErrorCode> {
     SubmitRequest::parse(body.as_bytes()).map_err(|error| error.code)
 }
 
+/// Rules W2.7, W5.7, W5.13.
 #[test]
 fn element_order_declaration_unknown_elements_and_blanks_around_words_do_not_matter() {
     let body = "<?xml version='1.0' encoding='UTF-8'?>\n<Request xmlns='urn:x' a='b'>\n <CallBackFormat> json </CallBackFormat>\n \
@@ -46,6 +47,7 @@ fn element_order_declaration_unknown_elements_and_blanks_around_words_do_not_mat
     assert_eq!(parse(body), Ok(expected));
 }
 
+/// Rule W5.8.
 #[test]
 fn empty_values_are_absent() {
     let operation = "<FileHashCodeConfig><Type>MD5</Type><AddToHeader/></FileHashCodeConfig><UserData></UserData><JobLevel> </JobLevel>";
@@ -53,6 +55,7 @@ fn empty_values_are_absent() {
     assert_eq!(parse(&body("a", operation, rest)), parse(&body("a", CONFIG, "")));
 }
 
+/// Rules W5.3, W5.4, W5.5, W5.6, W5.7, W5.8, W5.9, W5.10, W13.3.
 #[test]
 fn what_is_not_a_submit_is_refused_with_the_documented_code() {
     let long = |characters: usize| "x".repeat(characters);
@@ -96,6 +99,7 @@ fn what_is_not_a_submit_is_refused_with_the_documented_code() {
     }
 }
 
+/// Rules W5.14, W5.15, W16.19.
 #[test]
 fn the_callback_fields_decide_the_address_field_by_field() {
     let mq = CallbackAddress::Mq(MqTarget { region: "gz".into(), mode: MqMode::Topic, name: "t1".into() });
@@ -123,6 +127,7 @@ fn the_callback_fields_decide_the_address_field_by_field() {
     assert_eq!(with_rest(&default_mode).map(|request| request.callback.address), Ok(CallbackAddress::Mq(target)));
 }
 
+/// Rules W5.12, W5.13, W5.15, W9.7.
 #[test]
 fn a_callback_that_could_not_be_sent_is_refused() {
     let long = format!("http://h/{}", "x".repeat(2048 - 8));

@@ -92,6 +92,8 @@ impl Vector {
     }
 }
 
+/// Rules S1.1, S1.2, S2.3, S2.5, S2.6, S2.11, S5.1, S5.3.
+/// Failure rule C5.
 #[test]
 fn every_vector_verifies() {
     let all = [Vector::all("header"), Vector::all("presigned")].concat();
@@ -101,6 +103,7 @@ fn every_vector_verifies() {
     }
 }
 
+/// Rules S2.1, S2.2, S5.1.
 #[test]
 fn our_authorization_is_the_official_one_to_the_byte() {
     for vector in Vector::all("header") {
@@ -114,6 +117,7 @@ fn our_authorization_is_the_official_one_to_the_byte() {
     }
 }
 
+/// Rule S5.1.
 #[test]
 fn our_presigned_url_is_the_official_one_to_the_byte() {
     for vector in Vector::all("presigned") {
@@ -129,6 +133,7 @@ fn our_presigned_url_is_the_official_one_to_the_byte() {
     }
 }
 
+/// Rules S2.4, S2.9.
 #[test]
 fn what_we_sign_we_verify_also_with_repeated_values() {
     let head = RequestHead {
@@ -150,6 +155,7 @@ fn what_we_sign_we_verify_also_with_repeated_values() {
     assert_eq!(verify(&signed), Ok(()), "the same values in another spelling and order are the same request");
 }
 
+/// Rules S2.7, S5.2.
 #[test]
 fn a_change_of_anything_that_is_covered_is_refused() {
     let v3 = || Vector::named("V3");
@@ -191,6 +197,7 @@ fn a_change_of_anything_that_is_covered_is_refused() {
     assert_eq!(other_key.code(), Some(ErrorCode::InvalidAccessKeyId));
 }
 
+/// Rules S2.6, S2.8, S5.3.
 #[test]
 fn a_change_of_anything_that_is_not_covered_is_accepted() {
     for (what, vector) in [
@@ -241,6 +248,7 @@ fn a_list_cannot_be_forged_to_uncover_an_empty_value() {
     }
 }
 
+/// Rules S3.1, S5.2.
 #[test]
 fn the_window_is_kept_to_the_second_and_refusals_have_the_texts_of_the_table() {
     let v3 = Vector::named("V3");
@@ -257,6 +265,8 @@ fn the_window_is_kept_to_the_second_and_refusals_have_the_texts_of_the_table() {
     assert_eq!(refusal.code.status(), 403);
 }
 
+/// Rule S4.2.
+/// Failure rule C6.
 #[test]
 fn a_signature_that_cannot_be_read_is_access_denied() {
     let v3 = || Vector::named("V3");
@@ -297,6 +307,7 @@ fn a_signature_that_cannot_be_read_is_access_denied() {
     }
 }
 
+/// Rule S1.3.
 #[test]
 fn no_or_an_empty_authorization_is_unsigned_and_a_header_wins_over_the_url() {
     let head = |query, headers| RequestHead { method: "GET", path: "/", query, headers };
@@ -313,6 +324,7 @@ fn no_or_an_empty_authorization_is_unsigned_and_a_header_wins_over_the_url() {
     assert_eq!(p2.with_header("Authorization", "nonsense").code(), Some(ErrorCode::AccessDenied));
 }
 
+/// Rule S1.4.
 #[test]
 fn a_token_is_read_from_either_header_or_parameter() {
     let with = |query, headers| {
@@ -328,6 +340,8 @@ fn a_token_is_read_from_either_header_or_parameter() {
     assert_eq!(with("&x-cos-security-token=a", vec![("x-cos-security-token", b"d")]).as_deref(), Some("d"));
 }
 
+/// Rule S2.14.
+/// Failure rule C1.
 #[test]
 fn a_signed_host_can_be_required() {
     let strict = sign::Rules { require_signed_host: true, ..sign::Rules::default() };

@@ -172,6 +172,7 @@ pub(crate) fn lease(ids: &JobIds, stage: Stage, url: &str) -> Lease {
         algorithm_as_given: "MD5".into(),
         add_to_header: false,
         user_data: None,
+        submitter: None,
         level: 0,
         callback: Default::default(),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashlane_engine::{Engine, HashRequest, ReadProgress};
 use hashlane_job::{FailureCode, FileFacts, HASH_ATTEMPTS_MAX, HASH_CHANGES_MAX, JobError, Lease, Outcome, hash_delay};
 
+use crate::Permission;
 use crate::chance::chance;
 use crate::finished;
 use crate::stage::Stepper;
@@ -13,10 +14,15 @@ use crate::stage::Stepper;
 #[derive(Clone)]
 pub(crate) struct HashStep {
     pub(crate) engine: Engine,
+    pub(crate) permission: Permission,
 }
 
 impl Stepper for HashStep {
     async fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>) -> Outcome {
+        if !self.permission.allows(&lease.job.request) {
+            let message = "the key that submitted the job may not use the object any more";
+            return Outcome::Failed(JobError::permanent(FailureCode::Denied, message));
+        }
         match hash(&self.engine, lease, progress.clone()).await {
             Ok(facts) => Outcome::Hashed(facts),
             Err(error) => failed(lease, error),

@@ -19,10 +19,12 @@ mod hash;
 mod keeper;
 mod leases;
 mod options;
+mod permission;
 mod prune;
 mod receivers;
 mod stage;
 mod worker;
 
 pub use options::WorkerOptions;
+pub use permission::Permission;
 pub use worker::Worker;

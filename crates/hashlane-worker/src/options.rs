@@ -5,6 +5,8 @@ use std::time::Duration;
 use hashlane_job::DELIVERY_DELAYS;
 use hashlane_wire::TimeOffset;
 
+use crate::Permission;
+
 /// How the loops work.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
@@ -23,6 +25,8 @@ pub struct WorkerOptions {
     pub time_offset: TimeOffset,
     /// Whether JobsDetail of JSON callback bodies is an array of one object instead of the object (spec section 9).
     pub callback_json_array: bool,
+    /// Whether a job may still be done when its turn comes.
+    pub permission: Permission,
     /// How long a stop waits for running jobs before it gives them back.
     pub grace: Duration,
 }
@@ -40,6 +44,7 @@ impl Default for WorkerOptions {
             retention: Duration::from_secs(30 * 24 * 3600),
             time_offset: TimeOffset::default(),
             callback_json_array: false,
+            permission: Permission::default(),
             grace: Duration::from_secs(25),
         }
     }

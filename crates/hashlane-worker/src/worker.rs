@@ -45,7 +45,7 @@ impl Worker {
         let hash = StageLoop {
             leases: store.clone(),
             acquirer: DueJobs::new(store.clone(), keeper.clone(), stop.clone()),
-            stepper: HashStep { engine: engine.clone() },
+            stepper: HashStep { engine: engine.clone(), permission: options.permission },
             slots: engine.slots().max(1),
             grace: options.grace,
             stop: stop.clone(),

@@ -13,10 +13,12 @@ use hashlane_job::{
 };
 use hashlane_lanes::Algorithm;
 use hashlane_store::Cancelled;
+use hashlane_worker::Permission;
 use world::{REGION, Receiver, Reply, World, soon};
 
 const MD5_OF_ABC: &str = "900150983cd24fb0d6963f7d28e17f72";
 
+/// Rule W9.8.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_ends_with_its_digest_and_its_callback_arrives_exactly_once() {
     let world = World::create().await;
@@ -43,6 +45,7 @@ async fn a_job_ends_with_its_digest_and_its_callback_arrives_exactly_once() {
     }
 }
 
+/// Rule W9.12.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_in_json_is_json() {
     let world = World::create().await;
@@ -152,6 +155,7 @@ async fn a_forbidden_address_is_a_recorded_failed_delivery_and_is_never_connecte
     worker.stop().await;
 }
 
+/// Rule W9.13.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_queue_target_ends_as_a_recorded_failed_delivery_with_the_reason() {
     let world = World::create().await;
@@ -169,6 +173,7 @@ async fn a_message_queue_target_ends_as_a_recorded_failed_delivery_with_the_reas
     worker.stop().await;
 }
 
+/// Rules W9.1, W9.4.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queues_address_is_used_when_the_job_says_nothing_and_silence_is_silent() {
     let world = World::create().await;
@@ -196,6 +201,7 @@ async fn the_queues_address_is_used_when_the_job_says_nothing_and_silence_is_sil
     assert_eq!(requests[0].header("content-type"), "application/json");
 }
 
+/// Rule W9.8.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_object_fails_with_its_code_and_a_callback_says_so() {
     let world = World::create().await;
@@ -211,6 +217,28 @@ async fn a_missing_object_fails_with_its_code_and_a_callback_says_so() {
     let body = &receiver.requests()[0].body;
     for part in ["<State>Failed</State>", "<Code>ResourceNotFound</Code>"] {
         assert!(body.contains(part), "{part} in {body}");
+    }
+    worker.stop().await;
+}
+
+/// Failure rule E3.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_key_lost_its_permission_fails_before_its_object_is_looked_at() {
+    let world = World::create().await;
+    world.put("abc", b"abc");
+    let by = |key: &str, submitter: &str| NewJob { submitter: Some(submitter.into()), ..world.job(key) };
+    let allowed = world.submit(by("abc", "AKIDstays")).await;
+    // That it does not exist is not told either.
+    let refused = [world.submit(by("abc", "AKIDgone")).await, world.submit(by("absent", "AKIDgone")).await];
+    let worker = world.start(|options, _| {
+        options.permission = Permission::asking(|job| job.submitter.as_deref() == Some("AKIDstays"));
+    });
+    assert_eq!(world.ended(allowed).await.state, JobState::Succeeded);
+    for id in refused {
+        let job = world.ended(id).await;
+        let error = job.error.expect("it failed");
+        assert_eq!((job.state, error.code), (JobState::Failed, FailureCode::Denied), "{error}");
+        assert!(error.message.contains("may not use the object any more"), "{error}");
     }
     worker.stop().await;
 }
@@ -325,6 +353,7 @@ async fn jobs_and_callbacks_that_wait_at_a_stop_are_taken_up_by_the_next_worker(
     assert_eq!(receiver.requests().len(), jobs.len());
 }
 
+/// Rule W8.2.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_digest_is_stored_at_the_object_before_the_job_succeeds() {
     let world = World::create().await;

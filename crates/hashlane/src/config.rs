@@ -100,6 +100,7 @@ pub(crate) struct Config {
     pub(crate) time_offset: TimeOffset,
     pub(crate) auto_open: bool,
     pub(crate) require_signed_host: bool,
+    pub(crate) require_signed_body: bool,
     pub(crate) error_dialect: ErrorDialect,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) store_url: String,
@@ -167,6 +168,7 @@ fn read<'a>(
     })?;
     let auto_open = root.read("auto_open", Kind::Boolean, "true", boolean)?;
     let require_signed_host = root.read("require_signed_host", Kind::Boolean, "false", boolean)?;
+    let require_signed_body = root.read("require_signed_body", Kind::Boolean, "false", boolean)?;
     let error_dialect = root.read("error_dialect", Kind::Text, "cos", read_error_dialect)?;
 
     let tls = match root.has("tls") {
@@ -304,6 +306,7 @@ fn read<'a>(
         time_offset,
         auto_open,
         require_signed_host,
+        require_signed_body,
         error_dialect,
         tls,
         store_url,

@@ -3,6 +3,7 @@
 //! Promises: nothing listens before everything behind it answers; a second service on the same data directory is refused
 //! before it changes anything; `stop` lets requests and running jobs finish within the grace, and gives the rest back.
 
+use std::collections::HashMap;
 use std::fs::DirBuilder;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
@@ -17,7 +18,7 @@ use hashlane_lanes::Platform;
 use hashlane_server::{AccessKey, ApiOptions, Limits, Listening, Tls};
 use hashlane_store::{JobStore, QueueDefaults, StoreError, StoreErrorKind, StoreOptions};
 use hashlane_wire::{HostRules, sign};
-use hashlane_worker::{Worker, WorkerOptions};
+use hashlane_worker::{Permission, Worker, WorkerOptions};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, LOCAL_REGION, Role, Secret};
@@ -103,6 +104,7 @@ impl Service {
             credentials.write(&config.data_dir)?;
         }
 
+        let keys = access_keys(config, &credentials);
         let metrics = hashlane_server::install_metrics();
         let admin =
             admin_listener.map(|it| hashlane_server::serve_admin(it, store.clone(), engine.clone(), metrics.clone()));
@@ -111,12 +113,12 @@ impl Service {
                 it,
                 store.clone(),
                 engine.clone(),
-                api_options(config, &credentials, tls.clone()),
+                api_options(config, &credentials, keys.clone(), tls.clone()),
             )
         });
         let worker = match config.role {
             Role::All | Role::Worker => {
-                Some(Worker::start(store.clone(), engine.clone(), transports, worker_options(config)))
+                Some(Worker::start(store.clone(), engine.clone(), transports, worker_options(config, &keys)))
             }
             Role::Api => None,
         };
@@ -257,7 +259,8 @@ fn bucket_configs(config: &Config) -> Vec<BucketConfig> {
     config.buckets.iter().map(of).collect()
 }
 
-fn api_options(config: &Config, credentials: &Credentials, tls: Option<Tls>) -> ApiOptions {
+/// The configured keys, else the pair of the data directory, which may do everything.
+fn access_keys(config: &Config, credentials: &Credentials) -> Vec<AccessKey> {
     let everything = || vec!["*".to_owned()];
     let mut keys: Vec<AccessKey> = Vec::new();
     for key in &config.keys {
@@ -278,6 +281,10 @@ fn api_options(config: &Config, credentials: &Credentials, tls: Option<Tls>) -> 
             actions: everything(),
         });
     }
+    keys
+}
+
+fn api_options(config: &Config, credentials: &Credentials, keys: Vec<AccessKey>, tls: Option<Tls>) -> ApiOptions {
     ApiOptions {
         keys,
         hosts: HostRules {
@@ -287,6 +294,7 @@ fn api_options(config: &Config, credentials: &Credentials, tls: Option<Tls>) -> 
             default_region: credentials.region.clone(),
         },
         sign_rules: sign::Rules { skew_seconds: CLOCK_SKEW_SECONDS, require_signed_host: config.require_signed_host },
+        require_signed_body: config.require_signed_body,
         error_dialect: config.error_dialect,
         tls,
         auto_open: config.auto_open,
@@ -303,7 +311,19 @@ fn api_options(config: &Config, credentials: &Credentials, tls: Option<Tls>) -> 
     }
 }
 
-fn worker_options(config: &Config) -> WorkerOptions {
+/// Whether the key that submitted a job is still there and may still use its object.
+fn permission(keys: &[AccessKey]) -> Permission {
+    let keys: HashMap<String, AccessKey> = keys.iter().map(|key| (key.id.clone(), key.clone())).collect();
+    Permission::asking(move |job| match &job.submitter {
+        Some(submitter) => {
+            keys.get(submitter).is_some_and(|key| key.may_hash(job.bucket().as_str(), job.add_to_header))
+        }
+        // It was submitted to a version that did not keep this.
+        None => true,
+    })
+}
+
+fn worker_options(config: &Config, keys: &[AccessKey]) -> WorkerOptions {
     WorkerOptions {
         lease: config.worker.lease,
         deliveries_max: usize::try_from(config.callback.in_flight).unwrap_or(usize::MAX),
@@ -312,6 +332,7 @@ fn worker_options(config: &Config) -> WorkerOptions {
         retention: config.retention,
         time_offset: config.time_offset,
         callback_json_array: config.callback.json_array,
+        permission: permission(keys),
         grace: config.worker.grace,
     }
 }

@@ -15,6 +15,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it exists").permissions().mode() & 0o777
 }
 
+/// Failure rule E7.
 #[test]
 fn a_first_start_makes_a_private_data_directory_with_a_key_pair() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -15,6 +15,7 @@ fn query() -> Ask {
     Ask::get("/file_jobs/f93984788066911ed89ed352d4d9d2084")
 }
 
+/// Failure rule C2.
 #[tokio::test]
 async fn every_route_is_closed_to_unsigned_requests() {
     let server = Server::start().await;
@@ -88,6 +89,7 @@ async fn every_route_is_closed_to_unsigned_requests() {
     }
 }
 
+/// Rules W2.4, S2.11.
 #[tokio::test]
 async fn a_signed_query_is_answered_in_each_form_and_to_each_kind_of_host() {
     let server = Server::start().await;
@@ -111,6 +113,8 @@ async fn a_signed_query_is_answered_in_each_form_and_to_each_kind_of_host() {
     }
 }
 
+/// Rules S3.1, S3.2.
+/// Failure rule C3.
 #[tokio::test]
 async fn a_signature_outside_its_window_is_refused_in_the_words_that_sdks_compare() {
     let server = Server::start().await;
@@ -120,6 +124,8 @@ async fn a_signature_outside_its_window_is_refused_in_the_words_that_sdks_compar
     signed(NOW + 901, NOW + 3600).send(server.api).await.expect_error(403, "RequestTimeTooSkewed");
     signed(NOW + 900, NOW + 3600).send(server.api).await.expect_ok();
     signed(NOW - 100, NOW).send(server.api).await.expect_ok();
+    // A window may be of any length.
+    signed(1, i64::from(u32::MAX)).send(server.api).await.expect_ok();
 
     let ask = query().signed();
     ask.send(server.api).await.expect_ok();
@@ -129,6 +135,7 @@ async fn a_signature_outside_its_window_is_refused_in_the_words_that_sdks_compar
     ask.send(server.api).await.expect_error(403, "RequestTimeTooSkewed");
 }
 
+/// Rules S4.6, S4.9.
 #[tokio::test]
 async fn a_wrong_signature_or_an_unknown_key_is_refused() {
     let server = Server::start().await;
@@ -150,6 +157,106 @@ async fn a_wrong_signature_or_an_unknown_key_is_refused() {
     assert_eq!(twice.status, 403);
 }
 
+/// Failure rule C4.
+#[tokio::test]
+async fn a_refusal_says_the_same_wherever_a_signature_differs_and_whatever_an_unknown_key_signed() {
+    let server = Server::start().await;
+    let flipped = |ask: Ask, at: usize| {
+        let mut ask = ask;
+        let value = &mut ask.headers.last_mut().expect("it is signed").1;
+        let digit = value.len() - 40 + at;
+        let other = if value.as_bytes()[digit] == b'0' { "1" } else { "0" };
+        value.replace_range(digit..=digit, other);
+        ask
+    };
+    let told = async |ask: Ask| ask.send(server.api).await.error();
+    let wrong = told(flipped(query().signed(), 0)).await;
+    assert_eq!((wrong.0, wrong.1.as_str()), (403, "SignatureDoesNotMatch"));
+    for at in 1..40 {
+        assert_eq!(told(flipped(query().signed(), at)).await, wrong, "digit {at}");
+    }
+    let by_nobody = |secret: &str, start, end| query().signed_by("AKIDnobody", secret, start, end);
+    let unknown = told(by_nobody(KEY_SECRET, NOW, NOW + 60)).await;
+    assert_eq!((unknown.0, unknown.1.as_str()), (403, "InvalidAccessKeyId"));
+    for ask in [
+        by_nobody("x", NOW, NOW + 60),
+        by_nobody(KEY_SECRET, NOW - 100, NOW - 1),
+        by_nobody(KEY_SECRET, NOW + 9000, NOW + 9999),
+        flipped(by_nobody(KEY_SECRET, NOW, NOW + 60), 7),
+    ] {
+        assert_eq!(told(ask).await, unknown);
+    }
+}
+
+/// Failure rule C1.
+#[tokio::test]
+async fn a_swapped_body_is_found_by_its_signed_content_md5_which_can_be_required() {
+    let body = crate::jobs::minimal("a");
+    let swapped = crate::jobs::minimal("b");
+    let md5 = |body: &str| {
+        let digest = hashlane_lanes::Algorithm::Md5;
+        let mut hasher = hashlane_lanes::Hasher::new(digest);
+        hasher.update(body.as_bytes());
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hasher.finish().as_bytes())
+    };
+    let with_md5 = Ask::submit(body.as_str()).header("Content-MD5", &md5(&body)).signed();
+    let without = Ask::submit(body.as_str()).signed();
+    let swap = |ask: &Ask| Ask { body: swapped.clone().into(), ..ask.clone() };
+    let other_md5 = {
+        let mut ask = swap(&with_md5);
+        ask.headers.iter_mut().filter(|(name, _)| name == "Content-MD5").for_each(|(_, value)| *value = md5(&swapped));
+        ask
+    };
+
+    let server = Server::start().await;
+    with_md5.send(server.api).await.expect_ok();
+    swap(&with_md5).send(server.api).await.expect_error(400, "InvalidContent");
+    other_md5.send(server.api).await.expect_error(403, "SignatureDoesNotMatch");
+    // The signature does not cover a body by itself.
+    swap(&without).send(server.api).await.expect_ok();
+
+    let server = Server::start_with(|setup| setup.options.require_signed_body = true).await;
+    with_md5.send(server.api).await.expect_ok();
+    swap(&with_md5).send(server.api).await.expect_error(400, "InvalidContent");
+    without.send(server.api).await.expect_error(403, "AccessDenied");
+    let unsigned_md5 = without.clone().header("Content-MD5", &md5(&body));
+    unsigned_md5.send(server.api).await.expect_error(403, "AccessDenied");
+    let empty_md5 = Ask::submit(body.as_str()).header("Content-MD5", "").signed();
+    empty_md5.send(server.api).await.expect_error(403, "AccessDenied");
+    let put = |md5: &str| crate::storage::put("/a", "abc").header("Content-MD5", md5).signed();
+    put(&md5("abc")).send(server.api).await.expect_ok();
+    put(&md5("abd")).send(server.api).await.expect_error(400, "BadDigest");
+    crate::storage::put("/a", "abc").signed().send(server.api).await.expect_error(403, "AccessDenied");
+    query().signed().send(server.api).await.expect_ok();
+    let empty = Ask::new("POST", "/file_bucket").header("Content-Length", "0").signed();
+    empty.send(server.api).await.expect_ok();
+}
+
+/// Failure rule E3.
+#[tokio::test]
+async fn a_job_keeps_the_key_that_submitted_it_which_may_or_may_not_hash_later() {
+    let server = Server::start().await;
+    let id = crate::jobs::submit(&server, &crate::jobs::minimal("a")).await;
+    let id = hashlane_job::JobId::parse(&id).expect("an id");
+    let jobs = server.store.get(&crate::server::bucket(), &[id]).await.expect("jobs");
+    assert_eq!(jobs[0].request.submitter.as_deref(), Some(KEY_ID));
+
+    let key = |bucket: &str, actions: &[&str]| AccessKey {
+        buckets: vec![bucket.to_owned()],
+        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+        ..full_key("k", "secret")
+    };
+    for (key, read, write) in [
+        (key("*", &["*"]), true, true),
+        (key("demo-*", &["cos:GetObject"]), true, false),
+        (key("other-*", &["*"]), false, false),
+        (key("*", &["ci:*", "cos:PutObject"]), false, false),
+    ] {
+        assert_eq!((key.may_hash(BUCKET, false), key.may_hash(BUCKET, true)), (read, write), "{key:?}");
+    }
+}
+
+/// Failure rule C1.
 #[tokio::test]
 async fn a_signature_holds_only_for_its_method_path_host_and_listed_values() {
     let server = Server::start().await;
@@ -178,6 +285,7 @@ async fn a_signature_holds_only_for_its_method_path_host_and_listed_values() {
         .expect_error(400, "InvalidArgument");
 }
 
+/// Rule S2.3.
 #[tokio::test]
 async fn paths_reach_the_signature_as_they_were_written() {
     let server = Server::start().await;
@@ -199,6 +307,8 @@ async fn paths_reach_the_signature_as_they_were_written() {
     ask.send(server.api).await.expect_ok();
 }
 
+/// Rules W12.1, W12.2.
+/// Failure rule E3.
 #[tokio::test]
 async fn a_key_is_held_to_its_buckets_and_actions() {
     let limited = |id: &str, buckets: &[&str], actions: &[&str]| AccessKey {
@@ -245,6 +355,7 @@ async fn a_key_is_held_to_its_buckets_and_actions() {
     signed(Ask::get("/a.txt"), "storage").send(server.api).await.expect_error(404, "NoSuchKey");
 }
 
+/// Rule S1.4.
 #[tokio::test]
 async fn a_temporary_key_needs_its_token_under_either_name_signed_or_not() {
     let server = Server::start_with(|setup| {
@@ -260,6 +371,7 @@ async fn a_temporary_key_needs_its_token_under_either_name_signed_or_not() {
     sign(query()).send(server.api).await.expect_error(403, "AccessDenied");
 }
 
+/// Rule S2.10.
 #[tokio::test]
 async fn a_signed_length_that_got_lost_on_the_way_is_taken_from_the_body() {
     let server = Server::start().await;
@@ -274,6 +386,7 @@ async fn a_signed_length_that_got_lost_on_the_way_is_taken_from_the_body() {
     ask.send(server.api).await.expect_error(403, "SignatureDoesNotMatch");
 }
 
+/// Rule W14.5.
 #[tokio::test]
 async fn a_request_needs_exactly_one_host() {
     let server = Server::start().await;

@@ -19,6 +19,7 @@ fn good() -> String {
     hash("<Type>MD5</Type>", "")
 }
 
+/// Rules W5.2, W5.11, W14.1, W14.2, W14.3.
 #[tokio::test]
 async fn each_wrong_body_gets_its_documented_error() {
     let server = Server::start().await;
@@ -107,6 +108,7 @@ async fn each_wrong_body_gets_its_documented_error() {
     assert_eq!(count.waiting, 0, "nothing wrong was stored");
 }
 
+/// Rules W2.7, W5.1.
 #[tokio::test]
 async fn each_odd_but_right_body_is_accepted() {
     let server = Server::start().await;
@@ -132,6 +134,7 @@ async fn each_odd_but_right_body_is_accepted() {
     Ask::submit(good()).header("x-cos-sdk-retry", "true").signed().send(server.api).await.expect_ok();
 }
 
+/// Rules W2.8, W14.3, W14.4.
 #[tokio::test]
 async fn content_md5_and_content_type_are_held_against_the_body() {
     let server = Server::start().await;
@@ -144,6 +147,7 @@ async fn content_md5_and_content_type_are_held_against_the_body() {
     ask.signed().send(server.api).await.expect_error(400, "InvalidContentType");
 }
 
+/// Failure rule C8.
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_however_its_length_is_told() {
     let server = Server::start().await;

@@ -21,6 +21,7 @@ async fn states(server: &Server, ids: &[&str]) -> Vec<(String, bool)> {
     jobs.into_iter().map(|job| (job.state, job.end_time != "-")).collect()
 }
 
+/// Rules W6.6, W16.17.
 #[tokio::test]
 async fn a_waiting_job_is_cancelled_on_both_paths_and_twice_is_once() {
     let server = Server::start().await;
@@ -50,6 +51,7 @@ async fn a_running_job_is_cancelled_and_its_worker_can_store_nothing() {
     assert_eq!(states(&server, &[&id]).await, [("Cancel".to_owned(), true)]);
 }
 
+/// Rules W14.6, W14.10.
 #[tokio::test]
 async fn a_finished_job_and_an_unknown_one_cannot_be_cancelled() {
     let server = Server::start().await;
@@ -71,6 +73,7 @@ async fn a_finished_job_and_an_unknown_one_cannot_be_cancelled() {
     assert_eq!(states(&server, &[&waiting]).await[0].0, "Submitted");
 }
 
+/// Rule W12.3.
 #[tokio::test]
 async fn either_documented_action_allows_to_cancel_and_no_other_does() {
     let server = Server::start_with(|setup| {

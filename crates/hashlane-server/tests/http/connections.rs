@@ -12,6 +12,7 @@ fn query() -> Ask {
     Ask::get("/file_jobs/f93984788066911ed89ed352d4d9d2084").signed()
 }
 
+/// Rules W2.9, W2.10, W2.11, W2.13, W2.14, W2.15, S4.9.
 #[tokio::test]
 async fn header_names_have_the_capitals_that_sdks_look_for() {
     let server = Server::start().await;
@@ -37,6 +38,7 @@ async fn header_names_have_the_capitals_that_sdks_look_for() {
     assert!(later.header("Retry-After").is_some());
 }
 
+/// Rule W2.1.
 #[tokio::test]
 async fn a_connection_is_kept_for_further_requests_also_after_errors() {
     let server = Server::start().await;
@@ -98,6 +100,7 @@ async fn dribble(mut line: Line, byte: u8) {
     tokio::time::timeout(PATIENCE, feed).await.expect("the server drops the connection");
 }
 
+/// Failure rule C7.
 #[tokio::test]
 async fn a_dribbled_request_head_is_dropped() {
     let server = Server::start_with(|setup| setup.options.limits.header_timeout = SHORT).await;
@@ -112,6 +115,7 @@ async fn a_dribbled_request_head_is_dropped() {
     query().send(server.api).await.expect_ok();
 }
 
+/// Failure rule C7.
 #[tokio::test]
 async fn a_dribbled_body_is_dropped_whether_it_is_wanted_or_not() {
     let server = Server::start_with(|setup| setup.options.limits.body_timeout = SHORT).await;
@@ -127,6 +131,7 @@ async fn a_dribbled_body_is_dropped_whether_it_is_wanted_or_not() {
     query().send(server.api).await.expect_ok();
 }
 
+/// Failure rule C7.
 #[tokio::test]
 async fn a_silent_connection_is_closed_and_an_idle_one_is_kept_for_longer() {
     let server = Server::start_with(|setup| setup.options.limits.header_timeout = SHORT).await;
@@ -154,6 +159,7 @@ async fn a_head_over_the_limit_is_refused() {
     assert!(line.try_reply("GET").await.is_none_or(|reply| reply.status == 431));
 }
 
+/// Failure rule C7.
 #[tokio::test]
 async fn one_address_cannot_take_all_connections() {
     let server = Server::start_with(|setup| setup.options.limits.connections_per_ip_max = 2).await;
@@ -169,6 +175,7 @@ async fn one_address_cannot_take_all_connections() {
     }
 }
 
+/// Failure rule C7.
 #[tokio::test]
 async fn a_connection_over_the_limit_waits_for_a_place() {
     let server = Server::start_with(|setup| setup.options.limits.connections_max = 1).await;

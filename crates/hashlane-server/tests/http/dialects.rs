@@ -22,6 +22,7 @@ async fn start(dialect: ErrorDialect) -> Server {
     .await
 }
 
+/// Rules W14.9, W16.11, S4.1, S4.2, S4.3, S4.4, S4.5, S4.6, S4.7, S4.8.
 #[tokio::test]
 async fn every_row_of_the_table_is_answered_as_the_dialect_of_the_listener_says() {
     let unsigned_host = {

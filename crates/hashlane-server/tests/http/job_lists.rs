@@ -26,6 +26,7 @@ fn in_queue(key: &str) -> String {
     minimal(key).replace("</Request>", &format!("<QueueId>{QUEUE}</QueueId></Request>"))
 }
 
+/// Rule W6.5.
 #[tokio::test]
 async fn every_parameter_selects_what_it_says() {
     let server = Server::start().await;

@@ -36,6 +36,7 @@ async fn queue_of(server: &Server, id: &str) -> String {
     query(server, id).await.0[0].queue_id.clone()
 }
 
+/// Rule W7.1.
 #[tokio::test]
 async fn a_job_can_be_followed_from_submit_to_result() {
     let server = Server::start().await;
@@ -63,6 +64,7 @@ async fn a_job_can_be_followed_from_submit_to_result() {
     assert_eq!((result.file_size, result.last_modified.as_str()), (3, "2023-11-14T22:12:20+0000"));
 }
 
+/// Rules W6.1, W6.3.
 #[tokio::test]
 async fn a_query_answers_existing_jobs_in_order_and_lists_the_rest() {
     let server = Server::start().await;
@@ -79,6 +81,7 @@ async fn a_query_answers_existing_jobs_in_order_and_lists_the_rest() {
     assert_eq!(described(&alias).0[0].job_id, first);
 }
 
+/// Failure rule C12.
 #[tokio::test]
 async fn a_job_is_seen_only_through_its_bucket() {
     let server = Server::start().await;
@@ -97,6 +100,7 @@ async fn at_most_fifty_ids_are_answered_at_once() {
     reply.expect_error(400, "InvalidArgument");
 }
 
+/// Rules W5.11, W16.2.
 #[tokio::test]
 async fn a_job_without_a_queue_goes_to_the_first_active_one() {
     let server = Server::start().await;
@@ -135,6 +139,7 @@ async fn the_service_opens_at_its_first_use_or_not_at_all() {
     submit(&server, &minimal("a")).await;
 }
 
+/// Rules W13.4, W14.12.
 #[tokio::test]
 async fn a_full_queue_asks_clients_to_come_back() {
     let server = Server::start_with(|setup| setup.jobs_waiting_max = 1).await;
@@ -144,6 +149,7 @@ async fn a_full_queue_asks_clients_to_come_back() {
     assert!(reply.header("Retry-After").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{reply:?}");
 }
 
+/// Failure rule C12.
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_a_503_that_tells_nothing_of_it() {
     let server = Server::start().await;
@@ -170,6 +176,7 @@ impl Clock for BrokenClock {
     }
 }
 
+/// Rule W14.13.
 #[tokio::test]
 async fn a_panic_in_a_handler_is_a_500_and_the_server_goes_on() {
     let broken = Arc::new(BrokenClock {

@@ -41,6 +41,7 @@ fn names(list: &QueueList) -> Vec<&str> {
     list.queues.iter().map(|queue| queue.name.as_str()).collect()
 }
 
+/// Rules W2.12, W4.1.
 #[tokio::test]
 async fn the_first_queue_of_a_bucket_is_as_documented() {
     let server = Server::start_with(|setup| setup.opened = false).await;
@@ -57,6 +58,7 @@ async fn the_first_queue_of_a_bucket_is_as_documented() {
     assert_eq!(queue.queue_id.len(), 33);
 }
 
+/// Rules W4.2, W4.3, W4.4, W4.5, W4.7, W4.8.
 #[tokio::test]
 async fn queues_are_listed_by_page_state_and_id() {
     let server = Server::start().await;
@@ -101,6 +103,7 @@ async fn queues_are_listed_by_page_state_and_id() {
     }
 }
 
+/// Rules W4.10, W4.22, W4.23, W16.9.
 #[tokio::test]
 async fn an_update_replaces_name_state_and_notify_config_and_leaves_the_bounds() {
     let server = Server::start().await;
@@ -124,6 +127,7 @@ async fn an_update_replaces_name_state_and_notify_config_and_leaves_the_bounds()
     assert_eq!(queues[1].notify, Notify::default(), "the whole NotifyConfig is replaced");
 }
 
+/// Rules W4.24, W14.7.
 #[tokio::test]
 async fn a_refused_update_changes_nothing() {
     let server = Server::start().await;
@@ -155,6 +159,7 @@ async fn a_refused_update_changes_nothing() {
     assert_eq!(server.store.queues(&bucket()).await.expect("queues"), before);
 }
 
+/// Rules W4.25, W5.10, W5.19.
 #[tokio::test]
 async fn pausing_holds_what_waits_and_reactivating_gives_it_back_in_order() {
     let server = Server::start().await;
@@ -207,6 +212,7 @@ async fn what_a_queue_says_of_callbacks_is_kept_for_its_jobs() {
     assert_eq!(queues[1].notify, expected);
 }
 
+/// Rule W12.5.
 #[tokio::test]
 async fn a_key_needs_the_action_of_each_queue_call() {
     let actions = ["ci:DescribeFileProcessQueues", "ci:UpdateFileProcessQueue"];

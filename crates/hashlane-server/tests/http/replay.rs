@@ -139,6 +139,7 @@ const EXPECTED: [(&str, Expected); 73] = [
     ("tk-03-sync", SYNC_MD5_OF_A),
 ];
 
+/// Rule W15.6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_captured_request_is_answered_as_its_table_says() {
     let server = Server::start().await;

@@ -128,6 +128,7 @@ fn api_options(clock: Arc<ManualClock>) -> ApiOptions {
             default_region: "ap-chongqing".into(),
         },
         sign_rules: Rules { skew_seconds: 900, require_signed_host: false },
+        require_signed_body: false,
         error_dialect: ErrorDialect::Cos,
         tls: None,
         auto_open: true,

@@ -33,6 +33,7 @@ async fn listed(server: &Server, host: &str, query: &str) -> Vec<String> {
     texts(&reply, "BucketId")
 }
 
+/// Rule W3.2.
 #[tokio::test]
 async fn opening_gives_the_bucket_and_one_queue_and_twice_is_once() {
     let server = Server::start_with(|setup| {
@@ -56,6 +57,7 @@ async fn opening_gives_the_bucket_and_one_queue_and_twice_is_once() {
     open("unknown-1.ci.ap-chongqing.myqcloud.com").send(server.api).await.expect_error(404, "NoSuchBucket");
 }
 
+/// Rules W3.1, W14.8.
 #[tokio::test]
 async fn without_auto_open_every_call_on_a_closed_bucket_says_so() {
     let server = Server::start_with(|setup| {
@@ -102,6 +104,7 @@ async fn with_auto_open_reading_and_cancelling_open_nothing() {
     assert_eq!(listed(&server, SERVICE_HOST, "").await, [BUCKET]);
 }
 
+/// Rules W3.3, W3.8, W3.9, W16.15.
 #[tokio::test]
 async fn services_are_listed_by_region_name_beginning_and_page() {
     let server = Server::start().await;
@@ -132,6 +135,7 @@ async fn services_are_listed_by_region_name_beginning_and_page() {
     }
 }
 
+/// Rule W12.4.
 #[tokio::test]
 async fn a_list_of_services_shows_only_the_buckets_that_the_key_may_see() {
     let server = Server::start_with(|setup| {
@@ -153,6 +157,7 @@ async fn a_list_of_services_shows_only_the_buckets_that_the_key_may_see() {
     reply.expect_error(403, "AccessDenied");
 }
 
+/// Rule W3.4.
 #[tokio::test]
 async fn closing_removes_the_queues_and_cancels_what_waits() {
     let server = Server::start_with(|setup| setup.options.auto_open = false).await;

@@ -28,6 +28,7 @@ pub(crate) async fn get(server: &Server, target: &str) -> Reply {
     Ask::get(target).signed().send(server.api).await
 }
 
+/// Rules W2.10, W15.1, W15.3.
 #[tokio::test]
 async fn an_object_is_told_and_given_as_it_was_stored() {
     let server = Server::start().await;
@@ -83,6 +84,7 @@ async fn a_stored_object_is_hashed_by_jobs_at_once_and_has_the_etag_of_its_uploa
     assert_eq!(hashed.facts.digests[0].to_string(), ABC_ETAG.trim_matches('"'));
 }
 
+/// Rule W15.4.
 #[tokio::test]
 async fn bodies_of_any_length_are_taken_chunked_and_after_a_100_continue() {
     let server = Server::start().await;
@@ -185,6 +187,7 @@ async fn an_upload_that_stalls_is_dropped_and_one_that_is_only_long_is_not() {
     assert_eq!(line.reply("PUT").await.expect_ok(), "");
 }
 
+/// Failure rule C2.
 #[tokio::test]
 async fn control_headers_are_obeyed_only_when_they_are_signed() {
     // Failure rule C2.
@@ -272,6 +275,7 @@ async fn conditions_are_answered_with_304_and_412() {
     }
 }
 
+/// Rule S1.2.
 #[tokio::test]
 async fn a_presigned_url_gives_the_object_with_the_headers_it_asks_for() {
     let server = Server::start().await;
@@ -287,6 +291,7 @@ async fn a_presigned_url_gives_the_object_with_the_headers_it_asks_for() {
     assert_eq!(get(&server, "/new").await.body, b"new");
 }
 
+/// Rules W14.11, W15.5.
 #[tokio::test]
 async fn deleting_is_204_whether_there_was_something_or_not() {
     let server = Server::start().await;
@@ -300,6 +305,8 @@ async fn deleting_is_204_whether_there_was_something_or_not() {
     assert!(!server.objects.join("d").exists());
 }
 
+/// Rule W15.5.
+/// Failure rule E2.
 #[tokio::test]
 async fn keys_that_a_folder_cannot_hold_are_refused_and_are_absent_for_readers() {
     // Failure rules E1 and E2.

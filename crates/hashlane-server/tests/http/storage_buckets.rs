@@ -50,6 +50,7 @@ async fn a_bucket_is_listed_by_page_prefix_and_delimiter() {
     get(&server, "/?encoding-type=x").await.expect_error(400, "InvalidArgument");
 }
 
+/// Failure rule C8.
 #[tokio::test]
 async fn many_objects_are_deleted_at_once_and_what_could_not_be_is_told() {
     let server = Server::start().await;
@@ -83,6 +84,7 @@ async fn many_objects_are_deleted_at_once_and_what_could_not_be_is_told() {
     post(&server, MANY, padded((2 << 20) + 1)).await.expect_error(413, "EntityTooLarge");
 }
 
+/// Rules W15.1, W15.2.
 #[tokio::test]
 async fn an_object_is_uploaded_in_parts() {
     let server = Server::start().await;

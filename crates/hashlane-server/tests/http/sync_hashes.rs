@@ -23,6 +23,7 @@ fn write(server: &Server, key: &str, content: &[u8]) {
     std::fs::write(server.objects.join(key), content).expect("an object");
 }
 
+/// Rules W8.1, W10.3, W10.5, W16.16.
 #[tokio::test]
 async fn each_algorithm_gives_its_one_digest_with_the_facts_of_the_object() {
     let server = Server::start().await;
@@ -60,6 +61,7 @@ async fn a_head_with_the_parameters_of_a_hash_is_a_plain_head() {
     assert_eq!((plain.status, plain.header("ETag")), (200, hash.header("ETag")));
 }
 
+/// Rules W10.2, W14.11.
 #[tokio::test]
 async fn what_cannot_be_hashed_is_refused_with_its_code() {
     let server = Server::start().await;
@@ -83,6 +85,7 @@ async fn what_cannot_be_hashed_is_refused_with_its_code() {
     ask("a", "type=md5").host(OTHER_HOST).signed().send(server.api).await.expect_error(404, "NoSuchKey");
 }
 
+/// Rules W8.3, W13.2.
 #[tokio::test]
 async fn an_object_that_is_not_smaller_than_the_limit_is_refused() {
     let server = Server::start_with(|setup| setup.options.limits.sync_object_bytes = Some(5)).await;
@@ -93,6 +96,7 @@ async fn an_object_that_is_not_smaller_than_the_limit_is_refused() {
     assert_eq!(reply.expect_error(400, "InvalidArgument"), "the object has 5 bytes and must have fewer than 5");
 }
 
+/// Rule W10.8.
 #[tokio::test]
 async fn a_closed_service_is_refused_in_the_words_of_the_original_until_it_is_opened() {
     let server = Server::start_with(|setup| {
@@ -111,6 +115,7 @@ async fn a_closed_service_is_refused_in_the_words_of_the_original_until_it_is_op
     ask.send(server.api).await.expect_ok();
 }
 
+/// Rule W10.1.
 #[tokio::test]
 async fn storing_the_digest_takes_the_permission_to_write_beside_that_to_read() {
     let limited = |id: &str, actions: &[&str]| AccessKey {
@@ -136,6 +141,7 @@ async fn storing_the_digest_takes_the_permission_to_write_beside_that_to_read() 
     assert!(text.contains(MD5), "{text}");
 }
 
+/// Rules W10.7, W13.2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_many_run_as_the_engine_keeps_slots_for_and_each_ends_in_time() {
     // Longer than the wait for a turn.

@@ -100,6 +100,7 @@ async fn exchange(stream: &mut TlsStream<TcpStream>, ask: &Ask) -> String {
     String::from_utf8(text).expect("UTF-8")
 }
 
+/// Rule W2.1.
 #[tokio::test]
 async fn requests_are_answered_over_tls_with_http_1_1_and_connections_are_kept() {
     let issued = Issued::new();

@@ -2,7 +2,7 @@
 select
   job.id, job.key, job.algorithm,
   queue.id, queue.paused,
-  job.algorithm_as_given, job.add_to_header, job.level, job.user_data,
+  job.algorithm_as_given, job.add_to_header, job.level, job.user_data, job.submitter,
   job.callback, job.callback_format,
   job.state, job.progress, job.started_ms, job.ended_ms,
   job.size_bytes, job.etag, job.modified_ms, job.digest, job.checksum,

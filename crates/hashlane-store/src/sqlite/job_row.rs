@@ -86,6 +86,7 @@ impl JobRow<'_> {
             add_to_header: self.columns.take()?,
             level: self.columns.take()?,
             user_data: self.columns.take()?,
+            submitter: self.columns.take()?,
             callback: self.callback()?,
         };
         let state: String = self.columns.take()?;

@@ -32,6 +32,7 @@ impl Verb<Writer> for Submit {
             &job.user_data,
             address::print_request(&job.callback.address),
             job.callback.format.map(address::print_format),
+            &job.submitter,
         ))?;
         drop(statement);
         if inserted == 0 {

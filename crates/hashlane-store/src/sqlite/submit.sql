@@ -1,6 +1,7 @@
 -- submit: the job as the client asked for it. Changes no row when the id exists.
 insert into job (
-  bucket, id, queue, key, algorithm, algorithm_as_given, add_to_header, level, user_data, callback, callback_format
+  bucket, id, queue, key, algorithm, algorithm_as_given, add_to_header, level, user_data, callback, callback_format,
+  submitter
 ) values (
   ?1,  -- bucket
   ?2,  -- id
@@ -12,5 +13,6 @@ insert into job (
   ?8,  -- level
   ?9,  -- user_data
   ?10, -- callback
-  ?11  -- callback_format
+  ?11, -- callback_format
+  ?12  -- submitter
 ) on conflict do nothing

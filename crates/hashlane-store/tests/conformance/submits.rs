@@ -23,6 +23,7 @@ pub(crate) async fn a_submitted_job_is_read_as_it_was_asked(world: World) {
             algorithm_as_given: algorithm.name().to_uppercase(),
             add_to_header: format.is_some(),
             user_data: format.map(|_| "This is my data.".into()),
+            submitter: format.map(|_| "AKIDsubmitter".into()),
             level: 2,
             callback: CallbackRequest { address, format },
             ..desk.draft().await

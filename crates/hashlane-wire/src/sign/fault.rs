@@ -102,6 +102,7 @@ impl From<Fault> for WireError {
 mod tests {
     use super::*;
 
+    /// Rules S4.1, S4.3, S4.4, S4.5.
     #[test]
     fn every_row_of_the_table_is_answered_as_its_column_says() {
         let denied = "Access Denied.";

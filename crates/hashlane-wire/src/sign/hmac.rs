@@ -3,6 +3,12 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::{Digest as _, Sha1};
 
+#[cfg(test)]
+thread_local! {
+    /// How many HMACs were made: tests compare the work of refusals by it.
+    pub(super) static MADE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// A digest in hex.
 pub(super) type Hex = [u8; 40];
 
@@ -13,6 +19,8 @@ pub(super) fn sha1(message: &[u8]) -> Hex {
 
 /// The HMAC-SHA1 of a message (RFC 2104).
 pub(super) fn hmac_sha1(key: &[u8], message: &[u8]) -> Hex {
+    #[cfg(test)]
+    MADE.set(MADE.get() + 1);
     let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes keys of every length");
     mac.update(message);
     hex(&mac.finalize().into_bytes())

@@ -76,3 +76,36 @@ fn check_time(windows: [Window; 2], now: Timestamp, skew_seconds: i64) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sign::{authorization, hmac, presented};
+
+    /// Failure rule C4.
+    #[test]
+    fn an_unknown_key_costs_the_same_work_as_a_wrong_signature_and_as_a_right_one() {
+        let head = |value: &'static str| RequestHead {
+            method: "GET",
+            path: "/a",
+            query: "b=c",
+            headers: vec![("Host", b"h:1"), ("Authorization", value.as_bytes())],
+        };
+        let made = authorization(&RequestHead { headers: vec![("Host", b"h:1")], ..head("") }, "AK", "secret", 0, 10);
+        let head = head(String::leak(made));
+        let presented = presented(&head).expect("readable").expect("signed");
+        let check = |secret, now| {
+            let before = hmac::MADE.get();
+            let now = Timestamp::from_unix_seconds(now);
+            let verified = verify(&head, &presented, secret, None, now, Rules::default());
+            (verified, hmac::MADE.get() - before)
+        };
+        let (right, work) = check(Some("secret"), 5);
+        assert_eq!(right, Ok(()));
+        assert!(work > 0);
+        assert_eq!(check(Some("another"), 5), (Err(Fault::WrongDigest), work));
+        assert_eq!(check(Some("secret"), 11), (Err(Fault::Expired), work));
+        assert_eq!(check(None, 5), (Err(Fault::UnknownKey), work));
+        assert_eq!(check(None, 11), (Err(Fault::UnknownKey), work));
+    }
+}

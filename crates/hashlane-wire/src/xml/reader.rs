@@ -321,6 +321,8 @@ mod tests {
         assert_eq!(root.child("a").map_err(|error| error.code).err(), Some(ErrorCode::InvalidArgument));
     }
 
+    /// Rule W2.7.
+    /// Failure rule C9.
     #[test]
     fn what_is_not_well_formed_or_not_wanted_is_refused() {
         for document in [
@@ -375,6 +377,7 @@ mod tests {
         assert!(parse(b"<r>\xff</r>", Limits::REQUEST).is_err());
     }
 
+    /// Failure rule C9.
     #[test]
     fn each_limit_holds_to_the_element_and_byte() {
         let nested = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);

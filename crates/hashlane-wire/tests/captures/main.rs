@@ -11,6 +11,8 @@ use hashlane_wire::{
     check_job_ids, route, sign,
 };
 
+/// Rule S1.3.
+/// Failure rule C5.
 #[test]
 fn all_72_signed_captures_verify_and_the_anonymous_one_is_unsigned() {
     let mut unsigned = Vec::new();
@@ -30,6 +32,7 @@ fn all_72_signed_captures_verify_and_the_anonymous_one_is_unsigned() {
     assert_eq!(unsigned, ["an-01-hash"]);
 }
 
+/// Rule S2.10.
 #[test]
 fn a_capture_verifies_although_a_proxy_dropped_its_content_length() {
     let all = Capture::all();
@@ -43,6 +46,7 @@ fn a_capture_verifies_although_a_proxy_dropped_its_content_length() {
     assert_eq!(verify(None), Err(sign::Fault::WrongDigest));
 }
 
+/// Rules W2.2, S2.13.
 #[test]
 fn every_capture_is_addressed_to_its_bucket_and_routed_to_its_call() {
     let rules = host_rules();
@@ -114,6 +118,7 @@ fn check_details(name: &str, call: &Call) {
     }
 }
 
+/// Rule W5.4.
 #[test]
 fn every_captured_submit_is_read_as_it_was_meant() {
     let mut submits = 0;
@@ -197,6 +202,7 @@ fn expected(name: &str) -> Result<SubmitRequest, ErrorCode> {
     })
 }
 
+/// Rule W5.16.
 #[test]
 fn the_malformed_sample_of_the_official_page_is_refused() {
     let body = b"<Request><Tag>FileHashCode</Tag><CallBackFormat>JSON<CallBackFormat></Request>";

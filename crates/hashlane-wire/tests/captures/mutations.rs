@@ -144,6 +144,8 @@ fn accepted(capture: &Capture) -> bool {
     }
 }
 
+/// Rule S2.12.
+/// Failure rule C5.
 #[test]
 fn a_mutated_request_is_accepted_only_when_what_is_signed_means_the_same() {
     let visible: Vec<u8> = (0x21..0x7f).collect();

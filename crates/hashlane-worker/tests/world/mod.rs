@@ -100,6 +100,7 @@ impl World {
             algorithm_as_given: "MD5".into(),
             add_to_header: false,
             user_data: None,
+            submitter: None,
             level: 0,
             callback: CallbackRequest::default(),
         }

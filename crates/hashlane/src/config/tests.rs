@@ -210,6 +210,7 @@ fn loopback_callbacks_are_allowed_only_without_a_file_and_on_a_loopback_listener
     assert_eq!(networks(check("").expect("an empty file")), 0);
 }
 
+/// Failure rule E7.
 #[test]
 fn no_secret_is_ever_shown() {
     let secret = file("hunter2-file\n");
