@@ -47,7 +47,7 @@ def clean_environment(**more):
 class Server:
     """A data directory with a configuration, and the process that serves it, if it runs."""
 
-    def __init__(self, folder, config="", bucket=BUCKET, region=REGION, extra_args=()):
+    def __init__(self, folder, config="", bucket=BUCKET, region=REGION, extra_args=(), environment=None):
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.objects = self.folder / "objects"
@@ -69,6 +69,7 @@ storage = "fs://{self.objects}"
         )
         self.settings = ["--config", self.config]
         self.extra_args = list(extra_args)
+        self.environment = dict(environment or {})
         self.api = self.admin = None
         self.process = None
         self.log = self.folder / "serve.log"
@@ -94,7 +95,7 @@ storage = "fs://{self.objects}"
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self.folder,
-                env=clean_environment(),
+                env=clean_environment(**self.environment),
             )
         self._lines = queue.Queue()
         threading.Thread(target=self._read_stdout, args=(self.process, self._lines), daemon=True).start()

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import resource
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -179,6 +180,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_body_that_is_no_plain_xml_is_refused_at_once(attacked, name):
+    """Failure rule C9."""
     started = time.monotonic()
     answer = send(attacked, BOMBS[name])
     assert (answer.status_code, "<Code>InvalidContent</Code>" in answer.text) == (400, True), answer.text
@@ -192,6 +194,7 @@ def test_a_missing_body_is_named_as_such(attacked):
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
 def test_ten_mebibytes_of_body_are_refused_without_being_held(attacked, chunked):
+    """Failure rule C8."""
     head = as_bytes(signed(attacked, b"x" * (10 << 20))).partition(b"\r\n\r\n")[0]
     body = b"x" * (10 << 20)
     if chunked:
@@ -206,45 +209,113 @@ def test_ten_mebibytes_of_body_are_refused_without_being_held(attacked, chunked)
 
 
 def test_a_body_of_many_bytes_that_only_promises_them_is_refused_by_its_head(attacked):
+    """Failure rule C8."""
     head = as_bytes(signed(attacked, b"x" * (10 << 20))).partition(b"\r\n\r\n")[0]
     answer = exchange(attacked, head + b"\r\n\r\n", patience=10)
     assert status_of(answer) == 413, answer
 
 
-@pytest.mark.slow
-def test_sockets_that_dribble_are_dropped_and_nobody_waits_for_them(attacked):
-    dribblers = []
-    try:
-        for number in range(300):
-            one = socket.create_connection(("127.0.0.1", attacked.port), timeout=10)
-            # A third never ends its head, a third never sends its body, a third says nothing at all.
-            if number % 3 == 0:
-                one.sendall(b"POST /file_jobs HTTP/1.1\r\nHost: a\r\nX: ")
-            elif number % 3 == 1:
-                one.sendall(as_bytes(signed(attacked, SUBMIT.encode()))[:-100])
+DRIBBLERS = 2_000
+
+
+@pytest.fixture
+def many_files():
+    """Enough open files for the sockets of a test on both sides; the server inherits the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 3 * DRIBBLERS
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"this machine allows {hard} open files, {wanted} are needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Dribblers:
+    """Sockets that send something now and then, so that only a limit of the whole can end them."""
+
+    def __init__(self, server, count):
+        self.open = []
+        for number in range(count):
+            one = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            try:
+                # Most never end their head, some never their body, some say nothing at all.
+                if number % 20 == 0:
+                    one.sendall(as_bytes(signed(server, SUBMIT.encode()))[:-100])
+                elif number % 20 != 1:
+                    one.sendall(b"POST /file_jobs HTTP/1.1\r\nHost: a\r\nX: ")
+            except OSError:
+                pass  # Closed at once, because there are too many: seen below.
             one.setblocking(False)
-            dribblers.append(one)
-        started = time.monotonic()
-        hashed(attacked.sdk(**KEY), attacked.bucket, "mutated")
-        assert time.monotonic() - started < 5, "a normal client does not wait for them"
+            self.open.append((number, one))
+
+    def dribble(self):
+        """One more byte of each head and body; says how many sockets are still open."""
+        left = []
+        for number, one in self.open:
+            try:
+                if number % 20 != 1:
+                    one.send(b" " if number % 20 == 0 else b"a")
+                if one.recv(65536):
+                    left.append((number, one))
+                    continue
+            except BlockingIOError:
+                left.append((number, one))
+                continue
+            except OSError:
+                pass
+            one.close()
+        self.open = left
+        return len(left)
+
+    def close(self):
+        for _, one in self.open:
+            one.close()
+
+
+@pytest.mark.slow
+def test_two_thousand_sockets_that_dribble_are_dropped_and_nobody_waits_for_them(new_server, many_files):
+    """Failure rule C7."""
+    key = f'[[key]]\nid = "{KEY["SecretId"]}"\nsecret = "{KEY["SecretKey"]}"\n'
+    server = new_server(TEST_CONFIG + key + f"[limits]\nconnections_per_ip = {2 * DRIBBLERS}\n").start()
+    objects.write(server.objects, "mutated", b"mutated")
+    dribblers = Dribblers(server, DRIBBLERS)
+    answered = 0
+    try:
+        client = server.sdk(**KEY)
 
         def all_dropped():
-            for one in list(dribblers):
-                try:
-                    if one.recv(65536) == b"":
-                        dribblers.remove(one)
-                        one.close()
-                except BlockingIOError:
-                    pass
-                except OSError:
-                    dribblers.remove(one)
-            return not dribblers
+            nonlocal answered
+            left = dribblers.dribble()
+            # A normal client is answered at every moment, over a new connection each time.
+            assert send(server, SUBMIT.encode()).status_code == 200
+            answered += 1
+            return left == 0
 
-        # Ten seconds for a head, ten for a body, thirty of idling for a connection that never said anything.
+        assert dribblers.dribble() > DRIBBLERS * 9 // 10, "they are all held at first"
+        hashed(client, server.bucket, "mutated")
+        # Ten seconds for a head, also for its first byte, and ten for a body.
         until("every dribbling socket to be dropped", all_dropped, 45, every=0.2)
+        assert answered > 3
+        hashed(client, server.bucket, "mutated")
     finally:
-        for one in dribblers:
-            one.close()
+        dribblers.close()
+
+
+@pytest.mark.slow
+def test_one_address_holds_no_more_than_its_share_of_connections(attacked, many_files):
+    """Failure rule C7."""
+    dribblers = Dribblers(attacked, DRIBBLERS)
+    try:
+        # The default share is 1024; those beyond it are closed at once.
+        until("the connections over the share to be closed", lambda: dribblers.dribble() <= 1024, 8, every=0.1)
+        # Another address has a share of its own.
+        with socket.create_connection(
+            ("127.0.0.1", attacked.port), timeout=10, source_address=("127.0.0.2", 0)
+        ) as other:
+            other.sendall(as_bytes(signed(attacked, SUBMIT.encode())))
+            assert status_of(other.recv(65536)) == 200
+    finally:
+        dribblers.close()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from qcloud_cos import CosServiceError
 
 import objects
 from conftest import TEST_CONFIG
-from jobs import hashed, query, submit
+from jobs import finished, hashed, query, submit
 from server import BUCKET, DOMAIN
 
 OWNER = {"SecretId": "AKIDowner", "SecretKey": "owner-secret-0123456789"}
@@ -27,6 +27,13 @@ buckets = ["elsewhere-*"]
 id = "AKIDreader"
 secret = "reader-secret-0123456789"
 actions = ["ci:DescribeFileProcessJob"]
+"""
+
+GUEST_KEY = {"SecretId": "AKIDguest", "SecretKey": "guest-secret-0123456789"}
+GUEST = """
+[[key]]
+id = "AKIDguest"
+secret = "guest-secret-0123456789"
 """
 
 
@@ -94,6 +101,27 @@ def test_a_key_may_do_what_its_actions_say_and_nothing_more(guarded):
     assert answer["JobsDetail"][0]["JobId"] == job_id
     told = refusal(lambda: guarded.sdk(**ELSEWHERE).ci_get_file_process_jobs(Bucket=guarded.bucket, JobIDs=job_id))
     assert told[:2] == (403, "AccessDenied")
+
+
+def test_a_job_whose_key_is_taken_away_while_it_waits_is_not_done(new_server):
+    """Failure rule E3."""
+    server = new_server(TEST_CONFIG + KEYS + GUEST).start()
+    objects.write(server.objects, "a", b"a")
+    owner = server.sdk(**OWNER)
+    (queue,) = owner.ci_get_media_queue(Bucket=BUCKET, UrlPath="/file_queue")["QueueList"]
+    body = {"Name": "q", "State": "Paused", "NotifyConfig": {"State": "Off"}}
+    change = {"Bucket": BUCKET, "QueueId": queue["QueueId"], "UrlPath": "/file_queue/"}
+    owner.ci_update_media_queue(Request=body, **change)
+    kept = submit(owner, BUCKET, "a")["JobId"]
+    taken = submit(server.sdk(**GUEST_KEY), BUCKET, "a")["JobId"]
+    assert server.stop() == 0
+    server.config.write_text(server.config.read_text().replace(GUEST, ""))
+    server.start()
+    owner = server.sdk(**OWNER)
+    owner.ci_update_media_queue(Request=body | {"State": "Active"}, **change)
+    jobs = finished(owner, BUCKET, kept, taken)
+    assert jobs[kept]["State"] == "Success"
+    assert (jobs[taken]["State"], jobs[taken]["Code"]) == ("Failed", "ResourceAccessDenied")
 
 
 @pytest.mark.parametrize("mode", ["ip", "endpoint", "base-domain"])

@@ -111,6 +111,7 @@ def test_the_three_algorithms_know_the_empty_object(server):
 
 @pytest.mark.parametrize("written", ["md5", "Md5", "sha1", "sHa256"])
 def test_the_algorithm_is_accepted_in_any_case_and_echoed_as_written(server, written):
+    """Rule W16.3."""
     client = server.sdk()
     objects.write(server.objects, "case", b"abc")
     job = hashed(client, server.bucket, "case", written)
@@ -162,6 +163,7 @@ def test_several_jobs_are_answered_in_the_order_asked_and_unknown_ids_apart(serv
 
 
 def test_a_query_for_one_job_is_a_list_of_one_and_names_no_missing_ids(server, mode):
+    """Rule W16.7."""
     client = server.sdk(mode)
     objects.write(server.objects, "one", b"one")
     job_id = submit(client, server.bucket, "one")["JobId"]
@@ -177,6 +179,7 @@ def test_an_unknown_id_alone_is_an_answer_and_not_an_error(server, mode):
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA1", "SHA256"])
 def test_add_to_header_stores_the_digest_beside_other_metadata_and_leaves_the_object_alone(server, algorithm):
+    """Rule W8.2."""
     client = server.sdk()
     name = f"user.x-cos-meta-{algorithm.lower()}"
     path = objects.write(server.objects, f"header/{algorithm}", b"header")

@@ -194,6 +194,7 @@ def test_the_service_of_a_bucket_is_listed(own, mode):
 
 
 def test_a_queue_made_by_an_operator_takes_jobs(own):
+    """Rule W13.4."""
     made = own.command("queue", "create", "night", "--max-concurrent", "1", "--json")
     assert made.returncode == 0, made.stderr
     queue = json.loads(made.stdout)

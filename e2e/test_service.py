@@ -5,6 +5,8 @@ import os
 import re
 
 import pytest
+import requests
+from qcloud_cos import CosServiceError
 
 import objects
 from conftest import TEST_CONFIG
@@ -92,6 +94,63 @@ def test_no_secret_and_no_signature_is_in_the_log_for_people(new_server):
     assert secret not in server.log_text()
     for line in server.log_text().splitlines():
         assert "q-signature" not in line or line.startswith("curl "), line
+
+
+def test_no_log_at_any_level_holds_a_secret_and_files_are_for_the_owner_only(new_server, receiver):
+    """Failure rules C10, E7."""
+    keys = """
+[[key]]
+id = "AKIDlogged"
+secret = "never-to-be-logged"
+[[key]]
+id = "AKIDtemporary"
+secret = "never-to-be-logged-either"
+token = "nor-is-this-token"
+"""
+    for form in ("human", "json"):
+        server = new_server(
+            TEST_CONFIG + keys, extra_args=["--log", form], environment={"HASHLANE_LOG_FILTER": "trace"}
+        ).start()
+        client = server.sdk(SecretId="AKIDlogged", SecretKey="never-to-be-logged")
+        temporary = server.sdk(SecretId="AKIDtemporary", SecretKey="never-to-be-logged-either", Token="nor-is-this-token")
+        key = "log\nINJECTED a line"
+        client.put_object(Bucket=server.bucket, Key=key, Body=b"log")
+        assert client.get_object(Bucket=server.bucket, Key=key)["Body"].get_raw_stream().read() == b"log"
+        objects.write(server.objects, "log", b"log")
+        receiver.answers("/log", 500, 200)
+        hashed(client, server.bucket, "log", CallBack=receiver.url("/log"), AddToHeader="true")
+        hashed(temporary, server.bucket, key, UserData="x" * 100)
+        missing = submit(client, server.bucket, "absent\nINJECTED a line")["JobId"]
+        assert finished(client, server.bucket, missing)[missing]["State"] == "Failed"
+        client.file_hash(Bucket=server.bucket, Key="log", Type="md5")
+        presigned = client.get_presigned_url(Bucket=server.bucket, Key="log", Method="GET")
+        signature = presigned.split("q-signature=")[1][:40]
+        with requests.Session() as session:
+            session.trust_env = False
+            assert session.get(presigned, timeout=10).text == "log"
+            assert session.get(presigned.replace(signature, "0" * 40), timeout=10).status_code == 403
+            wrong = {"Authorization": "never-to-be-logged"}
+            assert session.get(server.api + "/a%0D%0AINJECTED", headers=wrong, timeout=10).status_code == 403
+        for wrong in ("never-to-be-logged-neither", "nor-is-this-secret"):
+            with pytest.raises(CosServiceError):
+                server.sdk(SecretId="AKIDlogged", SecretKey=wrong).head_object(Bucket=server.bucket, Key="log")
+        assert server.stop() == 0
+        log = server.log_text()
+        # Every level is there, or this would show nothing.
+        assert "DEBUG" in log and "TRACE" in log, log[:2000]
+        for secret in ("never-to-be-logged", "nor-is-this", signature, "q-signature"):
+            lines = [line for line in log.splitlines() if secret in line and not line.startswith("curl ")]
+            assert not lines, lines[:3]
+        # Failure rule C10: what a client says stays within its line.
+        assert not [line for line in log.splitlines() if line.startswith("INJECTED")]
+        if form == "json":
+            for line in log.splitlines():
+                assert isinstance(json.loads(line), dict), line
+        for folder, _, files in os.walk(server.data):
+            assert os.stat(folder).st_mode & 0o077 == 0, folder
+            for name in files:
+                path = os.path.join(folder, name)
+                assert os.stat(path).st_mode & 0o777 == 0o600, path
 
 
 def test_sigterm_lets_the_running_job_end_or_gives_it_back_and_exits_0(new_server):

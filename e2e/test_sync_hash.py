@@ -89,6 +89,7 @@ def test_the_size_limit_is_the_configured_one_and_not_that_of_jobs(new_server):
 
 
 def test_by_default_objects_of_128_mib_are_refused(server):
+    """Rule W10.6."""
     objects.write_sparse(server.objects / "sync-large", 128 << 20)
     status, code, _ = refusal(lambda: server.sdk().file_hash(Bucket=server.bucket, Key="sync-large", Type="md5"))
     assert (status, code) == (400, "InvalidArgument")

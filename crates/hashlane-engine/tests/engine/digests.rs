@@ -44,6 +44,7 @@ fn digests_come_in_the_order_and_as_often_as_asked() {
     });
 }
 
+/// Failure rule E2.
 #[test]
 fn keys_of_any_kind_name_their_own_file() {
     run(async {

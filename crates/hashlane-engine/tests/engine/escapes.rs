@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hashlane_engine::{EngineOptions, folder_url};
 use hashlane_job::FailureCode;
@@ -19,6 +19,7 @@ async fn refused(bucket: &Bucket, key: &str) -> (FailureCode, String) {
     (error.code, error.message)
 }
 
+/// Failure rule E1.
 #[test]
 fn keys_that_are_no_paths_beneath_the_folder_are_denied() {
     run(async {
@@ -69,6 +70,7 @@ fn keys_that_name_nothing_are_not_found() {
     });
 }
 
+/// Failure rule E1.
 #[test]
 fn only_regular_files_are_read_and_nothing_hangs() {
     run(async {
@@ -100,6 +102,7 @@ fn only_regular_files_are_read_and_nothing_hangs() {
     });
 }
 
+/// Failure rule E1.
 #[test]
 fn links_are_followed_inside_the_bucket_and_refused_beyond() {
     run(async {
@@ -143,6 +146,7 @@ fn links_are_followed_inside_the_bucket_and_refused_beyond() {
     });
 }
 
+/// Failure rule E1.
 #[test]
 fn the_magic_of_proc_is_neither_followed_nor_believed() {
     run(async {
@@ -171,6 +175,7 @@ fn a_file_without_read_permission_is_denied() {
     });
 }
 
+/// Failure rule E1.
 #[test]
 fn a_folder_that_turns_into_a_link_and_back_never_leads_outside() {
     let bucket = Bucket::folder();
@@ -179,17 +184,18 @@ fn a_folder_that_turns_into_a_link_and_back_never_leads_outside() {
     write_old(&bucket.outside("out/a"), b"outside");
     symlink("../out", bucket.path("link")).expect("linked");
 
-    let stop = AtomicBool::new(false);
+    let (stop, swaps) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (inside, denied) = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 renameat_with(CWD, bucket.path("d"), CWD, bucket.path("link"), RenameFlags::EXCHANGE).expect("swapped");
+                swaps.fetch_add(1, Ordering::Relaxed);
             }
         });
         let counts = run(async {
             let (mut inside, mut denied, mut tries) = (0, 0, 0);
-            // At least 5,000 tries, and on until both ways were met.
-            while tries < 5_000 || inside == 0 || denied == 0 {
+            // At least 5,000 tries and 100,000 swaps, and on until both ways were met.
+            while tries < 5_000 || swaps.load(Ordering::Relaxed) < 100_000 || inside == 0 || denied == 0 {
                 tries += 1;
                 match bucket.hash("d/a", &[Algorithm::Md5]).await {
                     Ok(hashed) => {

@@ -122,6 +122,7 @@ fn no_file_is_open_after_its_hash_is_forgotten() {
     });
 }
 
+/// Rules W8.3, W13.1.
 #[test]
 fn an_object_that_is_not_smaller_than_the_limit_is_refused() {
     run(async {

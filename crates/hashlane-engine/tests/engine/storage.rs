@@ -207,6 +207,7 @@ fn deleting_is_for_good_and_twice_is_no_error() {
     });
 }
 
+/// Failure rule E2.
 #[test]
 fn keys_that_a_storage_cannot_hold_are_refused_and_never_name_another() {
     run(async {
@@ -236,6 +237,7 @@ fn keys_that_a_storage_cannot_hold_are_refused_and_never_name_another() {
     });
 }
 
+/// Failure rule E1.
 #[test]
 fn links_that_lead_out_of_the_folder_are_neither_written_nor_read_nor_listed() {
     run(async {
@@ -413,6 +415,7 @@ fn choose(parts: &[(u32, &str)]) -> Vec<PartChoice> {
     parts.iter().map(|(number, etag)| PartChoice { number: *number, etag: (*etag).into() }).collect()
 }
 
+/// Rule W15.2.
 #[test]
 fn parts_become_one_object_with_the_etag_of_their_md5s() {
     run(async {
