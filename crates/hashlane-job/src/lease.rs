@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Checkpoint, FileFacts, Job, JobError, JobId};
+use crate::{Checkpoint, FileFacts, Job, JobError, JobId, Reply};
 
 /// What is to be done with a live job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,20 +64,21 @@ pub enum Outcome {
     /// The worker stops: the job is due at once and the attempt is not counted. Either stage.
     GivenBack,
     /// The receiver took the callback.
-    Delivered {
-        /// What it said, for the record: `200 OK`.
-        said: String,
-    },
+    Delivered(Reply),
     /// The callback was not taken; send it again after the delay.
     DeliverAgain {
         /// From now.
         delay: Duration,
-        /// What it said or what went wrong.
-        said: String,
+        /// What came back.
+        reply: Reply,
     },
     /// The callback is given up.
-    DeliveryFailed {
-        /// What it said or what went wrong.
+    DeliveryFailed(Reply),
+    /// The callback was not sent, because its receiver does not answer; it is due after the delay and no attempt is spent.
+    Postponed {
+        /// From now; the store may add half a second.
+        delay: Duration,
+        /// Why, for the record.
         said: String,
     },
 }
@@ -87,9 +88,10 @@ impl Outcome {
     pub const fn stage(&self) -> Option<Stage> {
         match self {
             Outcome::Hashed(_) | Outcome::Failed(_) | Outcome::Again { .. } => Some(Stage::Hash),
-            Outcome::Delivered { .. } | Outcome::DeliverAgain { .. } | Outcome::DeliveryFailed { .. } => {
-                Some(Stage::Deliver)
-            }
+            Outcome::Delivered(_)
+            | Outcome::DeliverAgain { .. }
+            | Outcome::DeliveryFailed(_)
+            | Outcome::Postponed { .. } => Some(Stage::Deliver),
             Outcome::GivenBack => None,
         }
     }

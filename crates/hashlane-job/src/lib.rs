@@ -4,6 +4,7 @@
 //! *facts* are what was learnt of the object. This crate knows no storage, no network and no message format: the words
 //! of the wire live in `hashlane-wire`, the rows in `hashlane-store`.
 
+mod attempt;
 mod callback;
 mod checkpoint;
 mod error;
@@ -16,6 +17,7 @@ mod retry;
 mod state;
 mod time;
 
+pub use attempt::{ATTEMPTS_KEPT_MAX, Attempt, AttemptOutcome, Reply, event_id};
 pub use callback::{
     CallbackAddress, CallbackFormat, CallbackRequest, CallbackTarget, Delivery, DeliveryState, MqMode, MqTarget,
 };

@@ -17,4 +17,6 @@ pub struct Counts {
     pub cancelled: u64,
     /// Callbacks to be delivered, now or later.
     pub deliveries_due: u64,
+    /// Callbacks that were given up and can be replayed.
+    pub deliveries_failed: u64,
 }

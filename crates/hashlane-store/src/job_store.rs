@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashlane_job::{BucketName, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage, Timestamp};
+use hashlane_job::{
+    BucketName, DeliveryState, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage, Timestamp,
+};
 use tokio::sync::futures::OwnedNotified;
 
 use crate::sqlite::Sqlite;
 use crate::{
-    Cancelled, Checked, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError,
-    StoreErrorKind, StoreOptions, SubmitError,
+    Cancelled, Checked, Claimed, Counts, DeliveryPage, DeliveryQuery, DeliveryRecord, JobPage, ListQuery, QueueChange,
+    Renewal, Renewed, Replayed, Settled, StoreError, StoreErrorKind, StoreOptions, SubmitError,
 };
 
 /// The job store: cheap to clone, shared by server and worker.
@@ -119,8 +121,9 @@ impl JobStore {
         }
     }
 
-    /// Takes at most `slots` due rows of a stage, each for `lease`. Buckets take turns; within a queue the higher level comes
-    /// first, then the older job.
+    /// Takes at most `slots` due rows of a stage, each for `lease`. To hash, buckets take turns; within a queue the higher
+    /// level comes first, then the older job. To deliver, what became due first comes first; when more is due than is asked
+    /// for, the second half is what became due last.
     ///
     /// # Errors
     /// When the store fails; then nothing was taken.
@@ -149,6 +152,41 @@ impl JobStore {
     pub async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
         match &*self.backend {
             Backend::Sqlite(store) => store.settle(token, outcome).await,
+        }
+    }
+
+    /// What is known of the callback of a job of this bucket; `None` when there is no such job.
+    ///
+    /// # Errors
+    /// As [`JobStore::get`].
+    pub async fn delivery_record(&self, bucket: &BucketName, id: JobId) -> Result<Option<DeliveryRecord>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.delivery_record(bucket, id).await,
+        }
+    }
+
+    /// A page of deliveries.
+    ///
+    /// # Errors
+    /// As [`JobStore::get`].
+    pub async fn list_deliveries(&self, query: DeliveryQuery) -> Result<DeliveryPage, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.list_deliveries(query).await,
+        }
+    }
+
+    /// Makes the callbacks of ended jobs due again, each with its event id and frozen target, its attempts beginning anew;
+    /// one answer for each, all in one transaction. With `only`, callbacks in another state are left alone.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing was changed.
+    pub async fn replay(
+        &self,
+        jobs: Vec<(BucketName, JobId)>,
+        only: Option<DeliveryState>,
+    ) -> Result<Vec<Replayed>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.replay(jobs, only).await,
         }
     }
 

@@ -1,4 +1,5 @@
-//! The durable job store: submit, get, list, cancel, claim, renew, settle, counts, prune; queues and services.
+//! The durable job store: submit, get, list, cancel, claim, renew, settle, counts, prune; deliveries and their replay;
+//! queues and services.
 //!
 //! What is answered is durable. What is claimed is leased: only the holder of the latest token can renew or settle, so that
 //! a late worker cannot overwrite. "Finished" and "callback is due" are one transaction. docs/store.md has the tables and
@@ -11,6 +12,7 @@ mod answer;
 mod batch;
 mod checked;
 mod counts;
+mod delivery_list;
 mod error;
 mod job_store;
 mod list;
@@ -21,6 +23,7 @@ mod sqlite;
 pub use answer::{Cancelled, Claimed, Renewal, Renewed, Settled};
 pub use checked::Checked;
 pub use counts::Counts;
+pub use delivery_list::{DeliveryCursor, DeliveryPage, DeliveryQuery, DeliveryRecord, ListedDelivery, Replayed};
 pub use error::{StoreError, StoreErrorKind, SubmitError};
 pub use job_store::JobStore;
 pub use list::{JobPage, ListQuery, ListState};

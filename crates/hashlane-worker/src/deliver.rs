@@ -1,16 +1,18 @@
 //! The deliver step: one attempt at the callback of a finished job, and the decision what comes after it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashlane_callback::{Message, Sent, Transports};
 use hashlane_engine::{Engine, ReadProgress};
-use hashlane_job::{CallbackTarget, Clock, Lease, Outcome, SystemClock};
+use hashlane_job::{CallbackTarget, Clock, Lease, NotifyAddress, Outcome, Reply, SystemClock, event_id};
 use hashlane_wire::callback_body::{self, BodyStyle};
 use hashlane_wire::request_id;
+use tokio::time::Instant;
 
 use crate::delivery_schedule::DeliverySchedule;
 use crate::finished;
-use crate::receivers::receiver_name;
+use crate::receiver_slot::receiver_name;
 use crate::stage::Stepper;
 
 /// The stepper of the deliver stage.
@@ -26,25 +28,34 @@ pub(crate) struct DeliverStep {
 impl Stepper for DeliverStep {
     async fn step(&self, lease: &Lease, _progress: &Arc<ReadProgress>) -> Outcome {
         let Some(target) = &lease.job.target else {
-            return Outcome::DeliveryFailed { said: "the job has no callback target".into() };
+            let said = "the job has no callback target".to_owned();
+            return Outcome::DeliveryFailed(Reply { said, status: None, took: Duration::ZERO });
         };
-        let sent = self.transports.send(target, &self.message(lease, target)).await;
-        self.outcome(lease, sent)
+        let message = self.message(lease, target);
+        let started = Instant::now();
+        let sent = self.transports.send(target, &message).await;
+        self.outcome(lease, sent, started.elapsed())
     }
 
     fn panicked(&self, lease: &Lease) -> Outcome {
         tracing::error!(job = %lease.token.job, attempt = lease.attempt, "delivering panicked");
-        self.outcome(lease, Sent::Again { said: "the server failed while sending the callback".into(), after: None })
+        let said = "the server failed while sending the callback".into();
+        self.outcome(lease, Sent::Again { said, after: None }, Duration::ZERO)
     }
 
     fn settled(&self, lease: &Lease, outcome: &Outcome) {
-        let (word, said) = match outcome {
-            Outcome::Delivered { said } => ("delivered", said),
-            Outcome::DeliverAgain { said, .. } => ("retried", said),
-            Outcome::DeliveryFailed { said } => ("failed", said),
-            // Given back, or an outcome of the other stage.
-            Outcome::GivenBack | Outcome::Hashed(_) | Outcome::Failed(_) | Outcome::Again { .. } => return,
+        let (word, reply) = match outcome {
+            Outcome::Delivered(reply) => ("delivered", reply),
+            Outcome::DeliverAgain { reply, .. } => ("retried", reply),
+            Outcome::DeliveryFailed(reply) => ("failed", reply),
+            // Postponed or given back, which is decided without a step, or an outcome of the other stage.
+            Outcome::Postponed { .. }
+            | Outcome::GivenBack
+            | Outcome::Hashed(_)
+            | Outcome::Failed(_)
+            | Outcome::Again { .. } => return,
         };
+        let said = &reply.said;
         let target = lease.job.target.as_ref();
         let kind = finished::kind(target);
         finished::count_callback(kind, word);
@@ -66,19 +77,50 @@ impl DeliverStep {
         let (content_type, body) = callback_body::print(job, region.unwrap_or_default(), target.format, self.style);
         Message {
             job: job.request.id,
-            // A job raises one event in its life, so the job's id is what makes it the same over retries and replays.
-            event_id: format!("evt-{}", job.request.id),
+            event_id: event_id(job.request.id),
             request_id: request_id(SystemClock.now()),
             content_type,
             body: body.into(),
         }
     }
 
-    fn outcome(&self, lease: &Lease, sent: Sent) -> Outcome {
+    fn outcome(&self, lease: &Lease, sent: Sent, took: Duration) -> Outcome {
+        let reply = |said: String| {
+            let is_http = matches!(lease.job.target, Some(CallbackTarget { address: NotifyAddress::Url(_), .. }));
+            Reply { status: if is_http { status_of(&said) } else { None }, said, took }
+        };
         match sent {
-            Sent::Delivered { said } => Outcome::Delivered { said },
-            Sent::Never { said } => Outcome::DeliveryFailed { said },
-            Sent::Again { said, after } => self.schedule.again(lease, said, after),
+            Sent::Delivered { said } => Outcome::Delivered(reply(said)),
+            Sent::Never { said } => Outcome::DeliveryFailed(reply(said)),
+            Sent::Again { said, after } => self.schedule.again(lease, reply(said), after),
+        }
+    }
+}
+
+/// The status of an answer over HTTP, with which the words of the transport begin when there was one: `503 Service
+/// Unavailable`.
+fn status_of(said: &str) -> Option<u16> {
+    let word = said.split(' ').next()?;
+    let status = word.parse().ok().filter(|status| (100..=599).contains(status))?;
+    (word.len() == 3).then_some(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status_of;
+
+    #[test]
+    fn a_status_is_read_only_where_there_was_an_answer() {
+        for (said, status) in [
+            ("200 OK", Some(200)),
+            ("599", Some(599)),
+            ("301 Moved Permanently (redirects are not followed)", Some(301)),
+            ("no answer within 10000 ms", None),
+            ("0200 OK", None),
+            ("600 bytes", None),
+            ("", None),
+        ] {
+            assert_eq!(status_of(said), status, "{said}");
         }
     }
 }

@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use hashlane_job::{Lease, Outcome, delivery_delay};
+use hashlane_job::{Lease, Outcome, Reply, delivery_delay};
 
 use crate::chance::chance;
+
+/// A callback is postponed for as long as its receiver has been silent, so that a backlog that cannot be sent is looked at
+/// ever more rarely; but for no less than this, so that it is not looked at all the time,
+const POSTPONED_MIN: Duration = Duration::from_secs(2);
+/// and for no more than this, up to twice which a receiver that is well again waits for the last of its backlog.
+const POSTPONED_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// How often and when a callback is tried.
 #[derive(Debug, Clone)]
@@ -17,24 +23,25 @@ pub(crate) struct DeliverySchedule {
 
 impl DeliverySchedule {
     /// After a failed attempt. The receiver may ask for more time with `after`, not for less.
-    pub(crate) fn again(&self, lease: &Lease, said: String, after: Option<Duration>) -> Outcome {
+    pub(crate) fn again(&self, lease: &Lease, reply: Reply, after: Option<Duration>) -> Outcome {
         match delivery_delay(&self.delays, self.attempts_max, lease.attempt, chance()) {
-            Some(delay) => Outcome::DeliverAgain { delay: delay.max(after.unwrap_or_default()), said },
-            None => Outcome::DeliveryFailed { said },
+            Some(delay) => Outcome::DeliverAgain { delay: delay.max(after.unwrap_or_default()), reply },
+            None => Outcome::DeliveryFailed(reply),
         }
     }
 
-    /// Instead of an attempt, because there is no room in the receiver's line.
+    /// Instead of an attempt, because there is no room in the receiver's line. No attempt is spent, so that no callback is
+    /// given up that was not sent.
     ///
-    /// When the receiver did not answer its last attempt, this one counts as failed too: it could only have hung as well,
-    /// and its next one follows by the schedule, so that the backlog of a dead receiver dissolves instead of being claimed
-    /// over and over. The last attempt is never spent like that: no callback is given up that was not sent.
-    pub(crate) fn no_room(&self, lease: &Lease, receiver_is_dead: bool) -> Outcome {
-        if receiver_is_dead && lease.attempt < self.attempts_max {
-            let said = "not sent: the receiver does not answer and earlier callbacks wait for it".to_owned();
-            self.again(lease, said, None)
-        } else {
-            Outcome::GivenBack
+    /// A callback of a receiver that is well goes to the end of what is due. One of a receiver that has been silent for a
+    /// while leaves the way of the others; the jitter spreads a backlog over time.
+    pub(crate) fn no_room(&self, silent_for: Option<Duration>) -> Outcome {
+        match silent_for {
+            None => Outcome::GivenBack,
+            Some(silent_for) => Outcome::Postponed {
+                delay: silent_for.clamp(POSTPONED_MIN, POSTPONED_MAX).mul_f64(1.0 + chance()),
+                said: "not sent: the receiver does not answer".into(),
+            },
         }
     }
 }
@@ -53,6 +60,10 @@ mod tests {
         }
     }
 
+    fn reply() -> Reply {
+        Reply { said: "500".into(), status: Some(500), took: Duration::ZERO }
+    }
+
     fn attempt(attempt: u32) -> Lease {
         Lease { attempt, ..lease(&JobIds::random(), Stage::Deliver, "http://receiver.example/") }
     }
@@ -60,7 +71,7 @@ mod tests {
     #[test]
     fn the_receivers_wish_counts_when_it_is_longer() {
         for (wish, least, most) in [(None, 4, 6), (Some(1), 4, 6), (Some(60), 60, 60)] {
-            match schedule().again(&attempt(1), "500".into(), wish.map(Duration::from_secs)) {
+            match schedule().again(&attempt(1), reply(), wish.map(Duration::from_secs)) {
                 Outcome::DeliverAgain { delay, .. } => {
                     assert!((Duration::from_secs(least)..=Duration::from_secs(most)).contains(&delay), "{delay:?}");
                 }
@@ -71,16 +82,20 @@ mod tests {
 
     #[test]
     fn the_last_attempt_is_the_end_whatever_the_receiver_wishes() {
-        let outcome = schedule().again(&attempt(3), "500".into(), Some(Duration::from_secs(60)));
-        assert_eq!(outcome, Outcome::DeliveryFailed { said: "500".into() });
+        let outcome = schedule().again(&attempt(3), reply(), Some(Duration::from_secs(60)));
+        assert_eq!(outcome, Outcome::DeliveryFailed(reply()));
     }
 
     #[test]
-    fn a_callback_that_finds_no_room_waits_for_its_turn_or_for_the_schedule_but_is_never_given_up() {
-        assert_eq!(schedule().no_room(&attempt(1), false), Outcome::GivenBack);
-        assert!(matches!(schedule().no_room(&attempt(1), true), Outcome::DeliverAgain { .. }));
-        for last in [3, 4, 100] {
-            assert_eq!(schedule().no_room(&attempt(last), true), Outcome::GivenBack);
+    fn a_callback_that_finds_no_room_waits_for_its_turn_or_the_longer_the_longer_its_receiver_is_silent() {
+        assert_eq!(schedule().no_room(None), Outcome::GivenBack);
+        for (silent_for, least, most) in [(0, 2, 4), (60, 60, 120), (1_000_000, 300, 600)] {
+            match schedule().no_room(Some(Duration::from_secs(silent_for))) {
+                Outcome::Postponed { delay, .. } => {
+                    assert!((Duration::from_secs(least)..=Duration::from_secs(most)).contains(&delay), "{delay:?}");
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -4,13 +4,13 @@
 //! the hash stage does: at a wake-up, or when the next row is due. When rows are turned away, they are due again at the end
 //! of the store's line, so claiming goes on until the line is passed: a *sweep*, which ends at the first row that it meets
 //! for the second time. After a sweep comes a pause of twice its length, so that a backlog that cannot be sent costs the
-//! store at most a third of its time. The pause is cut short when a receiver that does answer runs out of callbacks, and to
-//! the sweep's length by a wake-up, which may well be for somebody else.
+//! store at most a third of its time. The pause is cut short when a receiver that does answer runs out of callbacks, and a
+//! wake-up in it, which may well be for somebody else, brings one claim.
 //!
-//! A callback of a healthy receiver thus waits for the end of a sweep, a pause and part of the next sweep: at most four
-//! times the time in which the store can pass over the rows in front. With some thousand of them that is about a second,
-//! and it lasts only until the first attempt at the hanging receiver has timed out: from then on its rows leave the line
-//! (`DeliverySchedule::no_room`).
+//! How long a callback of a healthy receiver waits behind any number of rows of one that hangs (failure rule D6): those rows
+//! are given back for a quarter of a second, until nothing in flight to their receiver is quick, and from then on postponed,
+//! which takes them out of the line. While there is a line, half of each claim comes from its end (`JobStore::claim`), where
+//! a callback that became due just now stands. So it waits for a claim or two and not for the line.
 
 use std::collections::HashSet;
 use std::pin::Pin;
@@ -30,7 +30,8 @@ use crate::due_jobs::{POLL_PAUSE, poll_pause};
 use crate::finished;
 use crate::keeper::{Held, Keeper};
 use crate::leases::Leases;
-use crate::receivers::{Ended, ReceiverSlot, Receivers, TurnedAway, receiver_name};
+use crate::receiver_slot::{Ended, ReceiverSlot, receiver_name};
+use crate::receivers::{Receivers, TurnedAway};
 use crate::stage::{Acquirer, Work, settle_all};
 
 /// Rows per claim: a commit's cost is spread over them, and what is turned away of them stays cheap.
@@ -53,7 +54,11 @@ pub(crate) struct DueDeliveries<L> {
     ended: UnboundedReceiver<Ended>,
     /// The claim or the settling of what was turned away that is under way, as a task of its own: it must go on while no slot is free.
     at_store: Option<JoinHandle<AtStore>>,
+    /// Turned away since, to be settled at the next visit.
+    turned_away: Vec<(Held, Outcome)>,
     next_claim: NextClaim,
+    /// The end of the pause in which the claim under way is only a look.
+    peek_within: Option<Instant>,
     sweep: Sweep,
     complaint: Complaint,
 }
@@ -70,7 +75,8 @@ enum NextClaim {
     Now,
     /// At a wake-up, or then.
     Woken(Wake, Instant),
-    /// When a receiver has run out of callbacks, after `wake_from` at a wake-up, or at `until`.
+    /// When a receiver has run out of callbacks, or at `until`; after `wake_from` once at each wake-up, which may be for somebody
+    /// else than those that were turned away.
     Paused {
         wake_from: Instant,
         woken: Option<Wake>,
@@ -85,11 +91,12 @@ struct Sweep {
 }
 
 impl<L: Leases> DueDeliveries<L> {
-    /// Claims from `leases` until `stop`.
+    /// Claims from `leases` until `stop`, and sends `quick_max` at once to receivers that answer quickly.
     pub(crate) fn new(
         leases: L,
         keeper: Keeper<L>,
         schedule: Arc<DeliverySchedule>,
+        quick_max: usize,
         stop: CancellationToken,
     ) -> DueDeliveries<L> {
         let (tell_ended, ended) = unbounded_channel();
@@ -98,11 +105,13 @@ impl<L: Leases> DueDeliveries<L> {
             keeper,
             schedule,
             stop,
-            receivers: Receivers::new(),
+            receivers: Receivers::new(quick_max),
             tell_ended,
             ended,
             at_store: None,
+            turned_away: Vec::new(),
             next_claim: NextClaim::Now,
+            peek_within: None,
             sweep: Sweep { started: Instant::now(), turned_away: HashSet::new() },
             complaint: Complaint::about("could not claim callbacks"),
         }
@@ -131,48 +140,63 @@ impl<L: Leases> DueDeliveries<L> {
     /// Lines up what was claimed and says when to claim again.
     fn line_up(&mut self, held: Vec<Held>, next_due: Option<Duration>, woken: Wake) {
         let more_is_due = held.len() == CLAIM_MAX || (!held.is_empty() && next_due == Some(Duration::ZERO));
+        // The second half of a full claim is the end of the line: meeting that again says nothing of how much was passed.
+        let from_front = if held.len() == CLAIM_MAX { CLAIM_MAX / 2 } else { held.len() };
+        let now = Instant::now();
         let mut met_again = false;
-        let mut turned_away = Vec::new();
-        for held in held {
+        for (index, held) in held.into_iter().enumerate() {
             let job = held.lease().token.job;
-            met_again |= self.sweep.turned_away.contains(&job);
+            met_again |= index < from_front && self.sweep.turned_away.contains(&job);
             let receiver = held.lease().job.target.as_ref().map_or_else(String::new, receiver_name);
-            if let Err(TurnedAway { item: held, receiver_is_dead }) = self.receivers.offer(receiver, held) {
-                let outcome = self.schedule.no_room(held.lease(), receiver_is_dead);
-                if outcome == Outcome::GivenBack {
-                    self.sweep.turned_away.insert(job);
-                } else {
-                    finished::count_callback(finished::kind(held.lease().job.target.as_ref()), "retried");
-                }
-                turned_away.push((held, outcome));
+            if let Err(turned_away) = self.receivers.offer(receiver, held, now) {
+                self.turn_away(turned_away);
             }
         }
         let all_passed = met_again || !more_is_due || self.sweep.turned_away.len() >= SWEEP_ROWS_MAX;
-        self.next_claim = if !all_passed {
-            NextClaim::Now
-        } else if self.sweep.turned_away.is_empty() {
-            NextClaim::Woken(woken, Instant::now() + poll_pause(next_due))
-        } else {
-            self.sweep.turned_away.clear();
-            let now = Instant::now();
-            let length = (now - self.sweep.started).max(SWEEP_PAUSE_MIN);
-            NextClaim::Paused { wake_from: now + length, woken: None, until: now + 2 * length }
+        let none_waits = self.sweep.turned_away.is_empty();
+        // A look in the middle of a pause does not end it.
+        let peek_within = self.peek_within.take().filter(|until| *until > now);
+        let pause_until = match peek_within {
+            Some(until) => Some(until),
+            None if all_passed && !none_waits => Some(now + 2 * (now - self.sweep.started).max(SWEEP_PAUSE_MIN)),
+            None => None,
         };
-        if !turned_away.is_empty() {
-            let put_off = turned_away.iter().filter(|(_, outcome)| *outcome != Outcome::GivenBack).count();
-            if put_off > 0 {
-                tracing::warn!(
-                    callbacks = put_off,
-                    outcome = "retried",
-                    "put off because their receivers do not answer"
-                );
-            }
-            let leases = self.leases.clone();
-            self.at_store = Some(tokio::spawn(async move {
-                settle_all(&leases, turned_away).await;
-                AtStore::TurnedAway
-            }));
+        self.next_claim = if let Some(until) = pause_until {
+            self.sweep.turned_away.clear();
+            NextClaim::Paused { wake_from: now + SWEEP_PAUSE_MIN, woken: Some(woken), until }
+        } else if all_passed {
+            NextClaim::Woken(woken, now + poll_pause(next_due))
+        } else {
+            NextClaim::Now
+        };
+        if !self.turned_away.is_empty() {
+            self.start_settling();
         }
+    }
+
+    /// What is turned away leaves our hands at the next visit to the store, which comes before the next claim.
+    fn turn_away(&mut self, turned_away: TurnedAway<Held>) {
+        let TurnedAway { item: held, silent_for } = turned_away;
+        let outcome = self.schedule.no_room(silent_for);
+        if outcome == Outcome::GivenBack {
+            self.sweep.turned_away.insert(held.lease().token.job);
+        } else {
+            finished::count_callback(finished::kind(held.lease().job.target.as_ref()), "postponed");
+        }
+        self.turned_away.push((held, outcome));
+    }
+
+    fn start_settling(&mut self) {
+        let turned_away = std::mem::take(&mut self.turned_away);
+        let postponed = turned_away.iter().filter(|(_, outcome)| *outcome != Outcome::GivenBack).count();
+        if postponed > 0 {
+            tracing::debug!(callbacks = postponed, "postponed because their receivers do not answer");
+        }
+        let leases = self.leases.clone();
+        self.at_store = Some(tokio::spawn(async move {
+            settle_all(&leases, turned_away).await;
+            AtStore::TurnedAway
+        }));
     }
 
     fn returned(&mut self, at_store: AtStore) {
@@ -183,17 +207,15 @@ impl<L: Leases> DueDeliveries<L> {
                 let until = Instant::now() + POLL_PAUSE;
                 self.next_claim = NextClaim::Paused { wake_from: until, woken: None, until };
             }
-            // From now on, since what was given back is due and may have woken us itself.
-            AtStore::TurnedAway => {
-                if let NextClaim::Paused { woken, .. } = &mut self.next_claim {
-                    *woken = Some(Box::pin(self.leases.woken(Stage::Deliver)));
-                }
-            }
+            // What was given back or postponed wakes nobody: a wake-up since the claim was for somebody else.
+            AtStore::TurnedAway => {}
         }
     }
 
     fn ended(&mut self, ended: &Ended) {
-        self.receivers.ended(&ended.receiver, ended.prompt);
+        for turned_away in self.receivers.ended(ended.ticket, ended.showed, Instant::now()) {
+            self.turn_away(turned_away);
+        }
         if self.receivers.take_hungry() && matches!(self.next_claim, NextClaim::Paused { .. }) {
             self.next_claim = NextClaim::Now;
         }
@@ -209,6 +231,14 @@ async fn visit(at_store: &mut Option<JoinHandle<AtStore>>) -> AtStore {
             // The task neither panics nor is it aborted; if it were, its leases would lapse and come again.
             result.unwrap_or(AtStore::TurnedAway)
         }
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes at a time; never when there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }
@@ -238,18 +268,29 @@ impl<L: Leases> Acquirer for DueDeliveries<L> {
             while let Ok(ended) = self.ended.try_recv() {
                 self.ended(&ended);
             }
-            let ready = self.receivers.take(slots);
+            let now = Instant::now();
+            self.receivers.pass_slow(now);
+            let ready = self.receivers.take(slots, now);
             if !ready.is_empty() {
                 let work =
-                    |(receiver, held)| Work { held, slot: Some(ReceiverSlot::new(receiver, self.tell_ended.clone())) };
+                    |(ticket, held)| Work { held, slot: Some(ReceiverSlot::new(ticket, self.tell_ended.clone())) };
                 return ready.into_iter().map(work).collect();
             }
+            if self.at_store.is_none() && !self.turned_away.is_empty() {
+                self.start_settling();
+            }
             let store_is_free = self.at_store.is_none();
+            let slow_from = self.receivers.slow_from();
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 Some(ended) = self.ended.recv() => self.ended(&ended),
+                () = until(slow_from) => {}
                 at_store = visit(&mut self.at_store) => self.returned(at_store),
                 () = time_to_claim(&mut self.next_claim), if store_is_free => {
+                    self.peek_within = match self.next_claim {
+                        NextClaim::Paused { until, .. } => Some(until),
+                        NextClaim::Now | NextClaim::Woken(..) => None,
+                    };
                     // A wake-up is used up, and until the claim has returned nobody looks here.
                     self.next_claim = NextClaim::Now;
                     self.start_claim();
@@ -268,6 +309,7 @@ impl<L: Leases> Acquirer for DueDeliveries<L> {
             None => Vec::new(),
         };
         rest.extend(self.receivers.drain());
+        rest.extend(self.turned_away.drain(..).map(|(held, _)| held));
         rest
     }
 }

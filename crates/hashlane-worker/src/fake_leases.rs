@@ -1,6 +1,6 @@
 //! A store for tests of the loops: keeps its rows in memory, and stalls, fails or takes leases away on command.
 //!
-//! It has no due times: what is not leased is due, in the order in which it became so.
+//! What is not leased or postponed is due, in the order in which it became so.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,7 +13,7 @@ use hashlane_job::{
 use hashlane_lanes::Algorithm;
 use hashlane_store::{Claimed, Renewal, Renewed, Settled, StoreError, StoreErrorKind};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::leases::Leases;
 
@@ -45,12 +45,14 @@ pub(crate) struct State {
     /// So many calls of settle fail.
     pub(crate) settles_to_fail: usize,
     secrets: u64,
+    begin: Option<Instant>,
 }
 
 impl State {
-    /// Whether the last that was said of the job is more than that it was given back.
+    /// Whether the last that was said of the job is more than that it was given back or postponed.
     pub(crate) fn is_settled(&self, job: JobId) -> bool {
-        self.last.get(&job).is_some_and(|outcome| *outcome != Outcome::GivenBack)
+        let open = |outcome: &Outcome| matches!(outcome, Outcome::GivenBack | Outcome::Postponed { .. });
+        self.last.get(&job).is_some_and(|outcome| !open(outcome))
     }
 }
 
@@ -106,8 +108,13 @@ impl Leases for FakeLeases {
         self.call().await;
         let mut state = self.state();
         state.claims.push(slots);
-        let count = slots.min(state.due.len());
-        let mut leases: Vec<Lease> = state.due.drain(..count).collect();
+        // As the store: when more is due, the second half is the end of the line.
+        let from_front = if state.due.len() > slots { slots.div_ceil(2) } else { state.due.len() };
+        let mut leases: Vec<Lease> = state.due.drain(..from_front).collect();
+        while leases.len() < slots {
+            let Some(last) = state.due.pop_back() else { break };
+            leases.push(last);
+        }
         for lease in &mut leases {
             assert_eq!(lease.stage, stage);
             state.secrets += 1;
@@ -144,13 +151,24 @@ impl Leases for FakeLeases {
             return Ok(Settled::Lost);
         }
         let Some(lease) = state.leased.remove(&token) else { return Ok(Settled::Lost) };
-        if outcome == Outcome::GivenBack {
-            state.due.push_back(lease);
+        match outcome {
+            Outcome::GivenBack => state.due.push_back(lease),
+            Outcome::Postponed { delay, .. } => {
+                // As the store: in bunches.
+                let begin = *state.begin.get_or_insert_with(Instant::now);
+                let due = (begin.elapsed() + delay).as_millis() / 500 + 1;
+                let store = self.clone();
+                tokio::spawn(async move {
+                    sleep_until(begin + Duration::from_millis(500) * u32::try_from(due).expect("a test is short"))
+                        .await;
+                    store.state().due.push_back(lease);
+                });
+            }
+            _ => {}
         }
         state.last.insert(token.job, outcome.clone());
         state.outcomes.push((token.job, outcome));
         drop(state);
-        self.woken.notify_waiters();
         self.changed.notify_waiters();
         Ok(Settled::Stored)
     }

@@ -16,7 +16,7 @@ pub(crate) fn count_job(state: &'static str) {
     counter!(JOBS, "state" => state).increment(1);
 }
 
-/// Counts an ended attempt at a callback: `delivered`, `retried` or `failed`.
+/// Counts an ended attempt at a callback, `delivered`, `retried` or `failed`, or one that was `postponed`.
 pub(crate) fn count_callback(kind: &'static str, outcome: &'static str) {
     counter!(CALLBACKS, "kind" => kind, "outcome" => outcome).increment(1);
 }
@@ -35,7 +35,7 @@ pub(crate) fn announce() {
         counter!(JOBS, "state" => state).increment(0);
     }
     for kind in ["url", "tdmq"] {
-        for outcome in ["delivered", "retried", "failed"] {
+        for outcome in ["delivered", "retried", "failed", "postponed"] {
             counter!(CALLBACKS, "kind" => kind, "outcome" => outcome).increment(0);
         }
     }

@@ -51,7 +51,10 @@ impl Stepper for HashStep {
             }
             Outcome::GivenBack => tracing::info!(%job, attempt, "given back"),
             // Outcomes of the other stage.
-            Outcome::Delivered { .. } | Outcome::DeliverAgain { .. } | Outcome::DeliveryFailed { .. } => {}
+            Outcome::Delivered(_)
+            | Outcome::DeliverAgain { .. }
+            | Outcome::DeliveryFailed(_)
+            | Outcome::Postponed { .. } => {}
         }
     }
 }

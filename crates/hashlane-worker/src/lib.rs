@@ -21,8 +21,10 @@ mod leases;
 mod options;
 mod permission;
 mod prune;
+mod receiver_slot;
 mod receivers;
 mod stage;
+mod standing;
 mod worker;
 
 pub use options::WorkerOptions;

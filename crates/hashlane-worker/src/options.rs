@@ -12,7 +12,8 @@ use crate::Permission;
 pub struct WorkerOptions {
     /// Length of a lease: how long a job waits for another worker when this one falls silent.
     pub lease: Duration,
-    /// Callbacks in flight at once, over all receivers. A single receiver gets at most four of them.
+    /// Callbacks in flight at once, over all receivers that answer quickly; three times as many more may wait for slow ones. A
+    /// single receiver gets at most four of them.
     pub deliveries_max: usize,
     /// Attempts at a callback.
     pub delivery_attempts_max: u32,
@@ -32,8 +33,8 @@ pub struct WorkerOptions {
 }
 
 impl Default for WorkerOptions {
-    /// The values of the spec. The 256 deliveries are sockets and small buffers, a few MiB when all are in use; they let
-    /// as many dead receivers hang at once before a healthy one has to wait. The grace ends before the 30 s after which
+    /// The values of the spec. The 256 deliveries and the 768 slow ones are sockets and small buffers, some MiB when all are in
+    /// use; they let some hundred dead receivers hang at once before a healthy one has to wait. The grace ends before the 30 s after which
     /// service managers kill.
     fn default() -> WorkerOptions {
         WorkerOptions {

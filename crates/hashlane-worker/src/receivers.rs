@@ -1,61 +1,65 @@
 //! The receivers of callbacks: who may be sent to now, who has to wait, and who is turned away.
 //!
-//! A plain data structure without clock, store or network. It keeps one line per receiver (scheme, host and port) and
-//! lets a few of each line through at a time. Why a hanging receiver with any number of due callbacks cannot hold up a
-//! healthy one for long:
+//! A plain data structure without clock, store or network. It keeps one line per receiver (scheme, host and port) and lets
+//! a few of each through at a time. Why receivers that hang cannot hold up those that answer, whether it is one with a hundred
+//! thousand callbacks or hundreds with one each:
 //!
-//! 1. A receiver that has not answered lately is *unproven* and has one callback in flight; only an answer within a second
-//!    earns it four. So a dead receiver holds one of the worker's slots, not all of them.
-//! 2. Behind those a bounded number waits here, under leases that are renewed. What does not fit is turned away: given
-//!    back to the store at once, which puts it at the *end* of what is due. Turning away needs no slot, so claiming
-//!    passes over the callbacks of the dead receiver at the speed of the store, thousands in a fraction of a second, and
-//!    comes to those of the healthy one.
-//! 3. Once an attempt has hung, the receiver is known to be *dead*, and what is turned away does not come back at once but
-//!    by the schedule of deliveries.
+//! 1. A receiver has one callback in flight until it has answered once, then four. So one that hangs holds one place.
+//! 2. Places are of two kinds. A callback is sent on a *quick* one. When it is not answered within [`QUICK`], it moves to a
+//!    *slow* one, of which there are three times as many, and its quick place is free again: hundreds of receivers that
+//!    hang hold quick places for a quarter of a second each and not for ten. Some quick places are kept for receivers that
+//!    are known to answer.
+//! 3. Once an attempt has hung, the receiver is known to be *silent* (`standing.rs`): it is sent single probes, on slow places
+//!    only and on no more than a quarter of them.
+//! 4. Behind what is in flight a bounded number waits here, under leases that are renewed. The rest is turned away, which
+//!    needs no place. When the receiver is well, it goes back to the end of what is due; when it is silent, or when nothing
+//!    that is in flight to it has been answered quickly, it is postponed, and so leaves the way of the others.
 //!
-//! How often all of it is passed over is decided in `due_deliveries.rs`, what turned away means in `delivery_schedule.rs`.
+//! When to claim is decided in `due_deliveries.rs`, how long a postponement lasts in `delivery_schedule.rs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use hashlane_job::{CallbackTarget, NotifyAddress, Outcome};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
-use url::Url;
+
+use crate::receiver_slot::{Showed, Ticket};
+use crate::standing::{Standing, Standings};
 
 /// Callbacks in flight to one receiver that answers (failure rule D6).
-const IN_FLIGHT_PROVEN_MAX: usize = 4;
-/// To one that has not answered lately.
+const IN_FLIGHT_MAX: usize = 4;
+/// To one that is new or silent.
 const IN_FLIGHT_UNPROVEN_MAX: usize = 1;
 /// Waiting here for one receiver that answers: as many as one claim brings, so that it need not wait for the store.
-const WAITING_PROVEN_MAX: usize = 256;
-/// Waiting for one that has not answered lately: enough for the time until its first answer.
+const WAITING_PER_LINE_MAX: usize = 256;
+/// Waiting for one that is new: enough for the time until its first answer.
 const WAITING_UNPROVEN_MAX: usize = 64;
-/// Waiting for all receivers: a bound on memory (a lease is about 2 KiB) and on renewals.
+/// Waiting for all receivers, and again for a place though their receiver would take them: a bound on memory (a lease is
+/// about 2 KiB) and on renewals.
 const WAITING_MAX: usize = 2048;
-/// An attempt that fails but ends within this time does not cost a slot for long, and the receiver is alive.
-const PROMPT: Duration = Duration::from_secs(1);
-
-/// The receiver of a callback: scheme, host and port, without path and query, which may hold secrets.
-pub(crate) fn receiver_name(target: &CallbackTarget) -> String {
-    match &target.address {
-        NotifyAddress::Url(text) => match Url::parse(text) {
-            Ok(url) => url.origin().ascii_serialization(),
-            // It will be refused for that, promptly.
-            Err(_) => "not a url".into(),
-        },
-        NotifyAddress::Mq(queue) => format!("tdmq {}", queue.region),
-    }
-}
+/// What is not answered in this time gives up its quick place. Long enough for a new connection over a continent, short
+/// enough that some hundred receivers that hang pass within a second.
+pub(crate) const QUICK: Duration = Duration::from_millis(250);
+/// So many slow places for each quick one: sockets and small buffers, ten seconds long.
+const SLOW_PER_QUICK: usize = 3;
+/// The share of the quick places that is kept for receivers that are known to answer.
+const KEPT_SHARE: usize = 8;
+/// The share of the slow places that probes may take: the others are for what turns out to be slow.
+const PROBES_SHARE: usize = 4;
 
 /// The lines of all receivers. `T` is what waits.
 #[derive(Debug)]
 pub(crate) struct Receivers<T> {
     lines: HashMap<String, Line<T>>,
-    /// May be sent now; their places are taken already.
-    ready: VecDeque<(String, T)>,
+    standings: Standings,
+    /// May be sent as soon as there is a place; they count as in flight in their lines.
+    ready: Ready<T>,
+    in_flight: HashMap<Ticket, InFlight>,
+    /// What is on a quick place, the longest first; what has ended since is still among them.
+    quick: VecDeque<(Instant, Ticket)>,
+    places: Places,
     waiting: usize,
     hungry: bool,
+    next_ticket: Ticket,
 }
 
 /// There is no room for this item.
@@ -63,86 +67,268 @@ pub(crate) struct Receivers<T> {
 pub(crate) struct TurnedAway<T> {
     /// The item.
     pub(crate) item: T,
-    /// Whether the last attempt at its receiver hung.
-    pub(crate) receiver_is_dead: bool,
+    /// How long the receiver has been silent; `None` when it is well and merely busy.
+    pub(crate) silent_for: Option<Duration>,
 }
 
 #[derive(Debug)]
 struct Line<T> {
     waiting: VecDeque<T>,
     in_flight: usize,
-    /// What its last attempt showed; `None` when there was none.
-    prompt: Option<bool>,
+    /// How many of those have given up their quick place.
+    slow: usize,
+    /// When the first of those in flight was begun.
+    oldest: Option<Instant>,
     /// Whether something was turned away since the last time that this line ran low.
     turned_away: bool,
 }
 
-impl<T> Line<T> {
-    fn proven(&self) -> bool {
-        self.prompt == Some(true)
+#[derive(Debug)]
+struct InFlight {
+    receiver: String,
+    started: Instant,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Quick,
+    Slow,
+    Probe,
+}
+
+/// How many places there are and how many are taken; probes are among the slow ones.
+#[derive(Debug)]
+struct Places {
+    quick_max: usize,
+    quick: usize,
+    slow: usize,
+    probes: usize,
+}
+
+impl Places {
+    fn slow_max(&self) -> usize {
+        self.quick_max.saturating_mul(SLOW_PER_QUICK)
     }
 
-    fn in_flight_max(&self) -> usize {
-        if self.proven() { IN_FLIGHT_PROVEN_MAX } else { IN_FLIGHT_UNPROVEN_MAX }
+    fn has(&self, place: Place, known: bool) -> bool {
+        let kept = if known { 0 } else { self.quick_max / KEPT_SHARE };
+        match place {
+            Place::Quick => self.quick + kept < self.quick_max,
+            Place::Slow => self.slow < self.slow_max(),
+            Place::Probe => self.slow < self.slow_max() && self.probes < (self.slow_max() / PROBES_SHARE).max(1),
+        }
     }
 
-    fn waiting_max(&self) -> usize {
-        if self.proven() { WAITING_PROVEN_MAX } else { WAITING_UNPROVEN_MAX }
+    fn take(&mut self, place: Place) {
+        match place {
+            Place::Quick => self.quick += 1,
+            Place::Slow => self.slow += 1,
+            Place::Probe => (self.slow, self.probes) = (self.slow + 1, self.probes + 1),
+        }
+    }
+
+    fn free(&mut self, place: Place) {
+        match place {
+            Place::Quick => self.quick -= 1,
+            Place::Slow => self.slow -= 1,
+            Place::Probe => (self.slow, self.probes) = (self.slow - 1, self.probes - 1),
+        }
     }
 }
 
+/// What waits for a place, by the standing of its receiver.
+#[derive(Debug)]
+struct Ready<T> {
+    known: VecDeque<(String, T)>,
+    new: VecDeque<(String, T)>,
+    probes: VecDeque<(String, T)>,
+    /// Whose turn it is, of those that answer and those that are new.
+    new_first: bool,
+}
+
+impl<T> Ready<T> {
+    fn push(&mut self, standing: Standing, receiver: String, item: T) {
+        match standing {
+            Standing::Answers => self.known.push_back((receiver, item)),
+            Standing::New => self.new.push_back((receiver, item)),
+            Standing::Silent(_) => self.probes.push_back((receiver, item)),
+        }
+    }
+
+    /// Whether one more would be too many. Those that answer are bounded by their lines.
+    fn is_full(&self, standing: Standing) -> bool {
+        match standing {
+            Standing::Answers => false,
+            Standing::New => self.new.len() >= WAITING_MAX,
+            Standing::Silent(_) => self.probes.len() >= WAITING_MAX,
+        }
+    }
+
+    fn pop(&mut self, places: &Places) -> Option<(Place, String, T)> {
+        let known = |ready: &mut Ready<T>| {
+            let item = places.has(Place::Quick, true).then(|| ready.known.pop_front()).flatten()?;
+            Some((Place::Quick, item.0, item.1))
+        };
+        let new = |ready: &mut Ready<T>| {
+            let item = places.has(Place::Quick, false).then(|| ready.new.pop_front()).flatten()?;
+            Some((Place::Quick, item.0, item.1))
+        };
+        self.new_first = !self.new_first;
+        let quick = if self.new_first { new(self).or_else(|| known(self)) } else { known(self).or_else(|| new(self)) };
+        quick.or_else(|| {
+            let item = places.has(Place::Probe, false).then(|| self.probes.pop_front()).flatten()?;
+            Some((Place::Probe, item.0, item.1))
+        })
+    }
+}
+
+/// All places, quick and slow, when there are so many quick ones.
+pub(crate) fn places_max(quick_max: usize) -> usize {
+    quick_max.saturating_mul(1 + SLOW_PER_QUICK)
+}
+
 impl<T> Receivers<T> {
-    /// No receivers.
-    pub(crate) fn new() -> Receivers<T> {
-        Receivers { lines: HashMap::new(), ready: VecDeque::new(), waiting: 0, hungry: false }
+    /// No receivers, and so many quick places, at least one.
+    pub(crate) fn new(quick_max: usize) -> Receivers<T> {
+        Receivers {
+            lines: HashMap::new(),
+            standings: Standings::default(),
+            ready: Ready { known: VecDeque::new(), new: VecDeque::new(), probes: VecDeque::new(), new_first: false },
+            in_flight: HashMap::new(),
+            quick: VecDeque::new(),
+            places: Places { quick_max: quick_max.max(1), quick: 0, slow: 0, probes: 0 },
+            waiting: 0,
+            hungry: false,
+            next_ticket: 0,
+        }
     }
 
     /// Takes an item for a receiver, or turns it away.
-    pub(crate) fn offer(&mut self, receiver: String, item: T) -> Result<(), TurnedAway<T>> {
+    pub(crate) fn offer(&mut self, receiver: String, item: T, now: Instant) -> Result<(), TurnedAway<T>> {
+        let standing = self.standings.of(&receiver);
         let line = self.lines.entry(receiver.clone()).or_insert_with(|| Line {
             waiting: VecDeque::new(),
             in_flight: 0,
-            prompt: None,
+            slow: 0,
+            oldest: None,
             turned_away: false,
         });
-        if line.in_flight < line.in_flight_max() {
+        let (in_flight_max, waiting_max, may_send) = match standing {
+            Standing::Answers => (IN_FLIGHT_MAX, WAITING_PER_LINE_MAX, true),
+            Standing::New => (IN_FLIGHT_UNPROVEN_MAX, WAITING_UNPROVEN_MAX, true),
+            Standing::Silent(circuit) => (IN_FLIGHT_UNPROVEN_MAX, 0, circuit.probe_from <= now),
+        };
+        let is_full = self.ready.is_full(standing);
+        if may_send && line.in_flight < in_flight_max && !is_full {
             line.in_flight += 1;
-            self.ready.push_back((receiver, item));
-        } else if line.waiting.len() < line.waiting_max() && self.waiting < WAITING_MAX {
+            self.ready.push(standing, receiver, item);
+            return Ok(());
+        }
+        if !is_full && line.waiting.len() < waiting_max && self.waiting < WAITING_MAX {
             line.waiting.push_back(item);
             self.waiting += 1;
-        } else {
-            line.turned_away = true;
-            return Err(TurnedAway { item, receiver_is_dead: line.prompt == Some(false) });
+            return Ok(());
         }
-        Ok(())
+        let silent_since = match standing {
+            Standing::Silent(circuit) => Some(circuit.since),
+            _ if line.in_flight > 0 && line.slow == line.in_flight => line.oldest,
+            _ => None,
+        };
+        line.turned_away = true;
+        self.forget_when_idle(&receiver);
+        Err(TurnedAway { item, silent_for: silent_since.map(|since| now.saturating_duration_since(since)) })
     }
 
-    /// At most `count` items that may be sent now, with their receivers. For each, [`Receivers::ended`] must follow.
-    pub(crate) fn take(&mut self, count: usize) -> Vec<(String, T)> {
-        self.ready.drain(..count.min(self.ready.len())).collect()
+    /// At most `count` items that are sent now. For each, [`Receivers::ended`] must follow.
+    pub(crate) fn take(&mut self, count: usize, now: Instant) -> Vec<(Ticket, T)> {
+        let mut taken = Vec::new();
+        while taken.len() < count {
+            let Some((place, receiver, item)) = self.ready.pop(&self.places) else { break };
+            self.places.take(place);
+            self.next_ticket += 1;
+            let ticket = self.next_ticket;
+            if let Some(line) = self.lines.get_mut(&receiver) {
+                line.oldest = line.oldest.or(Some(now));
+                line.slow += usize::from(place == Place::Probe);
+            }
+            if place == Place::Quick {
+                self.quick.push_back((now, ticket));
+            }
+            self.in_flight.insert(ticket, InFlight { receiver, started: now, place });
+            taken.push((ticket, item));
+        }
+        taken
     }
 
-    /// An item that was taken has ended: `prompt` when the receiver took it or said no quickly, `None` when that is not
-    /// known.
-    pub(crate) fn ended(&mut self, receiver: &str, prompt: Option<bool>) {
-        let Some(line) = self.lines.get_mut(receiver) else { return };
-        line.in_flight = line.in_flight.saturating_sub(1);
-        line.prompt = prompt.or(line.prompt);
-        while line.in_flight < line.in_flight_max() {
-            let Some(item) = line.waiting.pop_front() else { break };
-            self.waiting -= 1;
-            line.in_flight += 1;
-            self.ready.push_back((receiver.to_owned(), item));
+    /// When [`Receivers::pass_slow`] has something to do.
+    pub(crate) fn slow_from(&mut self) -> Option<Instant> {
+        while let Some((started, ticket)) = self.quick.front() {
+            if self.in_flight.contains_key(ticket) {
+                return self.places.has(Place::Slow, false).then_some(*started + QUICK);
+            }
+            self.quick.pop_front();
         }
-        if line.turned_away && line.waiting.len() <= line.waiting_max() / 4 {
-            line.turned_away = false;
-            self.hungry = true;
+        None
+    }
+
+    /// Moves what was not answered in time from quick places to slow ones, as far as there are any.
+    pub(crate) fn pass_slow(&mut self, now: Instant) {
+        while self.slow_from().is_some_and(|from| from <= now) {
+            let Some((_, ticket)) = self.quick.pop_front() else { return };
+            let Some(in_flight) = self.in_flight.get_mut(&ticket) else { continue };
+            self.places.free(in_flight.place);
+            in_flight.place = Place::Slow;
+            self.places.take(in_flight.place);
+            if let Some(line) = self.lines.get_mut(&in_flight.receiver) {
+                line.slow += 1;
+            }
         }
-        // A receiver without work is forgotten, so that there are never more lines than callbacks in hand.
-        if line.in_flight == 0 {
-            self.lines.remove(receiver);
+    }
+
+    /// An item that was taken has ended, and showed this of its receiver; `None` when that is not known. Gives back what
+    /// waited for a receiver that turns out to be silent.
+    pub(crate) fn ended(&mut self, ticket: Ticket, showed: Option<Showed>, now: Instant) -> Vec<TurnedAway<T>> {
+        let Some(InFlight { receiver, started, place }) = self.in_flight.remove(&ticket) else { return Vec::new() };
+        self.places.free(place);
+        match showed {
+            Some(Showed::Answer) => self.standings.answered(&receiver, now),
+            Some(Showed::Silence) => self.standings.hung(&receiver, started, now),
+            None => {}
         }
+        let standing = self.standings.of(&receiver);
+        let Some(line) = self.lines.get_mut(&receiver) else { return Vec::new() };
+        line.in_flight -= 1;
+        line.slow -= usize::from(place != Place::Quick);
+        // Whatever is still in flight was begun later than this one or at about the same time.
+        line.oldest = Some(now).filter(|_| line.in_flight > 0);
+
+        let mut turned_away = Vec::new();
+        match standing {
+            Standing::Silent(circuit) => {
+                self.waiting -= line.waiting.len();
+                let silent_for = Some(now.saturating_duration_since(circuit.since));
+                turned_away.extend(line.waiting.drain(..).map(|item| TurnedAway { item, silent_for }));
+            }
+            Standing::New | Standing::Answers => {
+                let (in_flight_max, waiting_max) = match standing {
+                    Standing::Answers => (IN_FLIGHT_MAX, WAITING_PER_LINE_MAX),
+                    _ => (IN_FLIGHT_UNPROVEN_MAX, WAITING_UNPROVEN_MAX),
+                };
+                while line.in_flight < in_flight_max {
+                    let Some(item) = line.waiting.pop_front() else { break };
+                    self.waiting -= 1;
+                    line.in_flight += 1;
+                    self.ready.push(standing, receiver.clone(), item);
+                }
+                if line.turned_away && line.waiting.len() <= waiting_max / 4 {
+                    line.turned_away = false;
+                    self.hungry = true;
+                }
+            }
+        }
+        self.forget_when_idle(&receiver);
+        turned_away
     }
 
     /// Whether a line whose items were turned away has run low since this was last asked.
@@ -152,170 +338,21 @@ impl<T> Receivers<T> {
 
     /// All that was not taken.
     pub(crate) fn drain(&mut self) -> Vec<T> {
-        let mut rest: Vec<T> = self.ready.drain(..).map(|(_, item)| item).collect();
+        let ready = [&mut self.ready.known, &mut self.ready.new, &mut self.ready.probes];
+        let mut rest: Vec<T> = ready.into_iter().flat_map(|ready| ready.drain(..)).map(|(_, item)| item).collect();
         rest.extend(self.lines.drain().flat_map(|(_, line)| line.waiting));
         self.waiting = 0;
         rest
     }
-}
 
-/// Tells that a place at a receiver is free again.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    /// The receiver.
-    pub(crate) receiver: String,
-    /// See [`Receivers::ended`].
-    pub(crate) prompt: Option<bool>,
-}
-
-/// A place at a receiver. When it is dropped, the place is free.
-#[derive(Debug)]
-pub(crate) struct ReceiverSlot {
-    ended: Option<Ended>,
-    taken: Instant,
-    tell: UnboundedSender<Ended>,
-}
-
-impl ReceiverSlot {
-    /// The place that an item of [`Receivers::take`] has, from now on. The channel needs no bound: it holds at most one
-    /// message for each place.
-    pub(crate) fn new(receiver: String, tell: UnboundedSender<Ended>) -> ReceiverSlot {
-        ReceiverSlot { ended: Some(Ended { receiver, prompt: None }), taken: Instant::now(), tell }
-    }
-
-    /// The attempt has ended.
-    pub(crate) fn ended(mut self, outcome: &Outcome) {
-        let delivered = matches!(outcome, Outcome::Delivered { .. });
-        let prompt = delivered || self.taken.elapsed() < PROMPT;
-        if let Some(ended) = &mut self.ended {
-            ended.prompt = Some(prompt);
-        }
-    }
-}
-
-impl Drop for ReceiverSlot {
-    fn drop(&mut self) {
-        if let Some(ended) = self.ended.take() {
-            // Nobody listens when the loop has ended, and then nobody needs to know.
-            self.tell.send(ended).ok();
+    /// A line without work is dropped, so that there are never more lines than callbacks in hand. What is known of the
+    /// receiver stays.
+    fn forget_when_idle(&mut self, receiver: &str) {
+        if self.lines.get(receiver).is_some_and(|line| line.in_flight == 0 && line.waiting.is_empty()) {
+            self.lines.remove(receiver);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn offer(receivers: &mut Receivers<u32>, receiver: &str, items: std::ops::Range<u32>) -> usize {
-        items.filter(|item| receivers.offer(receiver.into(), *item).is_ok()).count()
-    }
-
-    #[test]
-    fn a_receiver_gets_one_until_it_has_answered_and_then_four() {
-        let mut receivers = Receivers::new();
-        offer(&mut receivers, "a", 0..20);
-        assert_eq!(receivers.take(100), [("a".to_owned(), 0)]);
-        assert!(receivers.take(100).is_empty());
-        receivers.ended("a", Some(true));
-        assert_eq!(receivers.take(100).len(), 4);
-        receivers.ended("a", Some(true));
-        assert_eq!(receivers.take(100).len(), 1);
-    }
-
-    #[test]
-    fn a_receiver_that_stops_answering_falls_back_to_one() {
-        let mut receivers = Receivers::new();
-        offer(&mut receivers, "a", 0..20);
-        receivers.take(1);
-        receivers.ended("a", Some(true));
-        assert_eq!(receivers.take(100).len(), 4);
-        for _ in 0..3 {
-            receivers.ended("a", Some(false));
-            assert!(receivers.take(100).is_empty());
-        }
-        receivers.ended("a", Some(false));
-        assert_eq!(receivers.take(100).len(), 1);
-    }
-
-    #[test]
-    fn what_waits_goes_in_order_and_other_receivers_do_not_wait_for_it() {
-        let mut receivers = Receivers::new();
-        offer(&mut receivers, "a", 0..10);
-        offer(&mut receivers, "b", 10..11);
-        assert_eq!(receivers.take(100), [("a".to_owned(), 0), ("b".to_owned(), 10)]);
-        receivers.ended("a", Some(true));
-        let order: Vec<u32> = receivers.take(100).into_iter().map(|(_, item)| item).collect();
-        assert_eq!(order, [1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn no_more_waits_than_the_bounds_say() {
-        let mut receivers = Receivers::new();
-        assert_eq!(offer(&mut receivers, "a", 0..1000), IN_FLIGHT_UNPROVEN_MAX + WAITING_UNPROVEN_MAX);
-        for index in 0..1000 {
-            offer(&mut receivers, &format!("b{index}"), 0..1000);
-        }
-        assert_eq!(receivers.waiting, WAITING_MAX);
-        // A receiver that nobody is sent to is served at once even then.
-        assert_eq!(offer(&mut receivers, "healthy", 0..5), 1);
-    }
-
-    #[test]
-    fn who_is_turned_away_learns_whether_the_receiver_is_dead() {
-        let mut receivers = Receivers::new();
-        let turn_away =
-            |receivers: &mut Receivers<u32>| (0..1000).find_map(|item| receivers.offer("a".into(), item).err());
-        assert!(turn_away(&mut receivers).is_some_and(|turned_away| !turned_away.receiver_is_dead));
-        for dead in [true, false, true] {
-            receivers.take(100);
-            receivers.ended("a", Some(!dead));
-            let turned_away = turn_away(&mut receivers).expect("there is no room");
-            assert_eq!(turned_away.receiver_is_dead, dead);
-            // An attempt that showed nothing changes nothing.
-            receivers.take(100);
-            receivers.ended("a", None);
-            let turned_away = turn_away(&mut receivers).expect("there is no room");
-            assert_eq!(turned_away.receiver_is_dead, dead);
-        }
-    }
-
-    #[test]
-    fn a_receiver_that_turned_away_and_runs_low_is_hungry_once() {
-        let mut receivers = Receivers::new();
-        offer(&mut receivers, "a", 0..1000);
-        assert!(!receivers.take_hungry());
-        let mut asked = 0;
-        while !receivers.take(1).is_empty() {
-            receivers.ended("a", Some(true));
-            asked += usize::from(receivers.take_hungry());
-        }
-        assert_eq!(asked, 1);
-    }
-
-    #[test]
-    fn everything_that_was_not_taken_can_be_drained_and_receivers_without_work_are_forgotten() {
-        let mut receivers = Receivers::new();
-        let taken_in = offer(&mut receivers, "a", 0..10) + offer(&mut receivers, "b", 0..10);
-        let taken = receivers.take(1);
-        assert_eq!(receivers.drain().len() + taken.len(), taken_in);
-        let mut receivers = Receivers::new();
-        offer(&mut receivers, "a", 0..1);
-        receivers.take(1);
-        receivers.ended("a", Some(true));
-        assert!(receivers.lines.is_empty());
-    }
-
-    #[test]
-    fn a_receiver_is_named_without_path_query_and_credentials() {
-        for (url, expected) in [
-            ("http://user:pass@example.com/secret?token=1#x", "http://example.com"),
-            ("https://example.com:8443/a", "https://example.com:8443"),
-            ("https://EXAMPLE.com:443/a", "https://example.com"),
-            ("http://0x7f.1/", "http://127.0.0.1"),
-            ("nonsense", "not a url"),
-        ] {
-            let target = CallbackTarget { address: NotifyAddress::Url(url.into()), format: Default::default() };
-            assert_eq!(receiver_name(&target), expected);
-        }
-    }
-}
+mod tests;

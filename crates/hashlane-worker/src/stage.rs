@@ -20,7 +20,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::complaint::Complaint;
 use crate::keeper::Held;
 use crate::leases::Leases;
-use crate::receivers::ReceiverSlot;
+use crate::receiver_slot::ReceiverSlot;
 
 /// For each slot so many finished steps may wait for their commit. A step's slot is free again before its commit, which
 /// takes as long as the disk takes, else hashing would stand still meanwhile; the bound keeps a stalled store from

@@ -18,6 +18,7 @@ use crate::hash::HashStep;
 use crate::keeper::Keeper;
 use crate::options::WorkerOptions;
 use crate::prune;
+use crate::receivers::places_max;
 use crate::stage::StageLoop;
 
 /// The running loops. Dropping it without [`Worker::stop`] stops them too, but nobody waits for them.
@@ -55,9 +56,15 @@ impl Worker {
         let style = BodyStyle { time_offset: options.time_offset, json_array: options.callback_json_array };
         let deliver = StageLoop {
             leases: store.clone(),
-            acquirer: DueDeliveries::new(store.clone(), keeper.clone(), schedule.clone(), stop.clone()),
+            acquirer: DueDeliveries::new(
+                store.clone(),
+                keeper.clone(),
+                schedule.clone(),
+                options.deliveries_max,
+                stop.clone(),
+            ),
             stepper: DeliverStep { transports, engine, schedule, style },
-            slots: options.deliveries_max.max(1),
+            slots: places_max(options.deliveries_max.max(1)),
             grace: options.grace,
             stop: stop.clone(),
         };

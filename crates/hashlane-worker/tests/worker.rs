@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use hashlane_job::{
-    CallbackAddress, CallbackFormat, CallbackRequest, DeliveryState, FailureCode, JobState, MqMode, MqTarget, NewJob,
-    Notify, NotifyAddress, Stage,
+    AttemptOutcome, CallbackAddress, CallbackFormat, CallbackRequest, DeliveryState, FailureCode, JobState, MqMode,
+    MqTarget, NewJob, Notify, NotifyAddress, Stage, event_id,
 };
 use hashlane_lanes::Algorithm;
-use hashlane_store::Cancelled;
+use hashlane_store::{Cancelled, Replayed};
 use hashlane_worker::Permission;
 use world::{REGION, Receiver, Reply, World, soon};
 
@@ -126,6 +126,37 @@ async fn a_callback_that_nobody_takes_is_given_up_and_recorded_and_the_job_keeps
     assert_eq!(job.state, JobState::Succeeded);
     assert_eq!(receiver.requests().len(), 4);
     worker.stop().await;
+}
+
+/// D8, D10: a replay is the same event with the same body, and every attempt stands in the record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_was_given_up_and_is_replayed_is_the_same_event_and_stands_in_the_record() {
+    let world = World::create().await;
+    let receiver = Receiver::start(Reply::Statuses(&[503, 503, 200])).await;
+    let worker = world.start(|options, _| options.delivery_attempts_max = 2);
+    world.put("abc", b"abc");
+    let id = world.submit_with_callback("abc", receiver.url(), None).await;
+    assert_eq!(world.called_back(id).await.delivery.state, DeliveryState::Failed);
+    let replayed = world.store.replay(vec![(world.bucket.clone(), id)], None).await;
+    assert_eq!(replayed, Ok(vec![Replayed::Due]));
+    world.until(id, |job| job.delivery.state == DeliveryState::Delivered).await;
+    worker.stop().await;
+
+    let requests = receiver.requests();
+    assert_eq!(requests.len(), 3);
+    for request in &requests {
+        assert_eq!(request.header("x-ci-event-id"), event_id(id));
+        assert_eq!(request.body, requests[0].body);
+    }
+    let record = world.store.delivery_record(&world.bucket, id).await.expect("it is read").expect("it exists");
+    let shown: Vec<_> = record.attempts.iter().map(|it| (it.number, it.outcome, it.status)).collect();
+    let expected = [
+        (1, AttemptOutcome::Retried, Some(503)),
+        (2, AttemptOutcome::Failed, Some(503)),
+        (1, AttemptOutcome::Delivered, Some(200)),
+    ];
+    assert_eq!(shown, expected);
+    assert!(record.attempts.iter().all(|it| it.took.is_some_and(|took| took < Duration::from_secs(10))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,8 +91,8 @@ async fn a_job_is_shown_with_what_became_of_its_callback() {
     let error = JobError::permanent(FailureCode::NotFound, "the object does not exist");
     server.store.settle(token, Outcome::Failed(error)).await.expect("settled");
     let token = server.store.claim(Stage::Deliver, 1, lease).await.expect("a claim").leases[0].token;
-    let said = "200 OK".to_owned();
-    server.store.settle(token, Outcome::Delivered { said }).await.expect("settled");
+    let said = hashlane_job::Reply { said: "200 OK".to_owned(), status: Some(200), took: Duration::from_millis(12) };
+    server.store.settle(token, Outcome::Delivered(said)).await.expect("settled");
 
     let reply = get(&server, &path).await;
     assert!(!reply.text().contains("hush"), "the address may hold a secret");

@@ -1,15 +1,16 @@
 //! Claim: due rows become leases.
 //!
 //! Hashing takes ready rows, queue by queue in turns; what was delayed or leased becomes ready first, when its time has come.
-//! Delivering takes rows in the order in which they became due, from any queue: a paused queue pauses its jobs, not
-//! their callbacks.
+//! Delivering takes rows by when they became due (`claim_deliver.rs`), from any queue: a paused queue pauses its jobs,
+//! not their callbacks.
 
 use std::time::Duration;
 
 use hashlane_job::{Checkpoint, Event, Job, JobId, JobState, Lease, Stage, Timestamp};
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 
 use super::Writer;
+use super::claim_deliver::due_callbacks;
 use super::job_row::read_job;
 use super::tally::{Place, QueueKey};
 use super::turns::Candidate;
@@ -30,8 +31,8 @@ pub(super) struct Claim {
 }
 
 /// A live row that may be leased.
-struct Due {
-    id: JobId,
+pub(super) struct Due {
+    pub(super) id: JobId,
     key: QueueKey,
     leased: bool,
 }
@@ -46,7 +47,7 @@ impl Verb<Writer> for Claim {
                 make_ready(writer, now)?;
                 ready_in_turn(writer, self.slots)?
             }
-            Stage::Deliver => due_rows(writer, Stage::Deliver, now, limit(self.slots))?,
+            Stage::Deliver => due_callbacks(writer, now, self.slots)?,
         };
         let mut leases = Vec::with_capacity(due.len());
         let full = self.slots > 0 && due.len() == self.slots;
@@ -108,20 +109,22 @@ fn group(error: StoreError) -> Fault {
     Fault::Group { error, class: FaultClass::Rule }
 }
 
-fn limit(slots: usize) -> i64 {
+pub(super) fn limit(slots: usize) -> i64 {
     i64::try_from(slots).unwrap_or(i64::MAX)
 }
 
-fn due_rows(writer: &Writer, stage: Stage, now: Timestamp, limit: i64) -> Result<Vec<Due>, Fault> {
+pub(super) fn due_rows(writer: &Writer, stage: Stage, now: Timestamp, limit: i64) -> Result<Vec<Due>, Fault> {
     let mut statement = writer.connection.prepare_cached(include_str!("claim_due.sql"))?;
-    let rows = statement.query_map((stage.word(), now.unix_millis(), limit), |row| {
-        Ok(Due {
-            id: JobId::from_bytes(row.get(0)?),
-            key: QueueKey { bucket: row.get(1)?, queue: row.get(2)? },
-            leased: row.get(3)?,
-        })
-    })?;
+    let rows = statement.query_map((stage.word(), now.unix_millis(), limit), read_due)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn read_due(row: &Row<'_>) -> Result<Due, rusqlite::Error> {
+    Ok(Due {
+        id: JobId::from_bytes(row.get(0)?),
+        key: QueueKey { bucket: row.get(1)?, queue: row.get(2)? },
+        leased: row.get(3)?,
+    })
 }
 
 /// Delayed and lapsed rows whose time has come are ready again. Their attempts were counted when they ended; one that never

@@ -5,23 +5,28 @@
 //! [`Published`] memory. docs/store.md describes the tables.
 
 mod address;
+mod attempt_log;
 mod backup;
 mod cancel;
 mod check;
 mod checksum;
 mod claim;
+mod claim_deliver;
 mod connection;
+mod delivery_record;
 mod directory;
 mod fault;
 mod get;
 mod job_row;
 mod list;
+mod list_deliveries;
 mod ping;
 mod prune;
 mod published;
 mod queues;
 mod readers;
 mod renew;
+mod replay;
 mod schema;
 mod settle;
 mod submit;
@@ -34,7 +39,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashlane_job::{
-    BucketName, Clock, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage, Timestamp,
+    BucketName, Clock, DeliveryState, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage,
+    Timestamp,
 };
 use tokio::sync::futures::OwnedNotified;
 
@@ -43,8 +49,8 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::batch::Batch;
 use crate::{
-    Cancelled, Checked, Claimed, Counts, JobPage, ListQuery, QueueChange, Renewal, Renewed, Settled, StoreError,
-    StoreOptions, SubmitError,
+    Cancelled, Checked, Claimed, Counts, DeliveryPage, DeliveryQuery, DeliveryRecord, JobPage, ListQuery, QueueChange,
+    Renewal, Renewed, Replayed, Settled, StoreError, StoreOptions, SubmitError,
 };
 
 /// A store in one SQLite file.
@@ -112,6 +118,26 @@ impl Sqlite {
 
     pub(crate) async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
         self.writer.run(settle::Settle { token, outcome }).await
+    }
+
+    pub(crate) async fn delivery_record(
+        &self,
+        bucket: &BucketName,
+        id: JobId,
+    ) -> Result<Option<DeliveryRecord>, StoreError> {
+        delivery_record::delivery_record(&self.readers, &self.published, bucket, id, self.steady.now()).await
+    }
+
+    pub(crate) async fn list_deliveries(&self, query: DeliveryQuery) -> Result<DeliveryPage, StoreError> {
+        list_deliveries::list_deliveries(&self.readers, &self.published, query, self.steady.now()).await
+    }
+
+    pub(crate) async fn replay(
+        &self,
+        jobs: Vec<(BucketName, JobId)>,
+        only: Option<DeliveryState>,
+    ) -> Result<Vec<Replayed>, StoreError> {
+        self.writer.run(replay::Replay { jobs, only }).await
     }
 
     pub(crate) fn counts(&self) -> Counts {

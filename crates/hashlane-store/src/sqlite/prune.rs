@@ -1,7 +1,7 @@
 //! Prune: jobs that ended long ago leave, in steps that disturb nobody.
 
 use hashlane_job::{JobId, JobState, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Writer;
 use super::tally::{Place, QueueKey};
@@ -28,9 +28,13 @@ impl Verb<Writer> for Prune {
             ] {
                 for id in self.ended(&writer.connection, key, state, self.limit - pruned)? {
                     let mut statement = writer.connection.prepare_cached(include_str!("prune_job.sql"))?;
-                    pruned += statement.execute((key.bucket, id.to_bytes()))?;
+                    let undelivered = statement.query_row((key.bucket, id.to_bytes()), |row| row.get(0)).optional()?;
                     drop(statement);
+                    pruned += usize::from(undelivered.is_some());
                     writer.tally.leave(key, place);
+                    if undelivered == Some(true) {
+                        writer.tally.leave(key, Place::Undelivered);
+                    }
                 }
             }
         }

@@ -1,21 +1,27 @@
 //! Settle: a worker says how its lease ended, and the job moves on.
 //!
 //! Result, final state and the callback that becomes due are one transaction: there is no event to lose between them. The
-//! callback's target is resolved here, with what the queue says at this moment, and stored.
+//! callback's target is resolved here, with what the queue says at this moment, and stored. How an attempt at the callback
+//! ended joins the job's delivery record in the transaction that settles it.
 
 use hashlane_job::{
-    CallbackTarget, Event, FileFacts, JobError, JobState, LeaseToken, Notify, Outcome, Stage, Timestamp,
+    Attempt, AttemptOutcome, CallbackTarget, Event, FileFacts, JobError, JobState, LeaseToken, Notify, Outcome, Reply,
+    Stage, Timestamp,
 };
 use hashlane_lanes::Algorithm;
 use rusqlite::{OptionalExtension, Row};
 
 use super::checksum::result_checksum;
+use super::delivery_record::read_last;
 use super::job_row::{read_callback, stage_from_word};
 use super::tally::{Place, QueueKey};
 use super::writer::moved;
-use super::{Writer, address};
+use super::{Writer, address, attempt_log};
 use crate::batch::{Fault, Verb};
 use crate::{Settled, StoreError};
+
+/// Postponed callbacks become due in bunches, so that a backlog that cannot be sent is looked at with one claim for many.
+const POSTPONED_GRID_MS: i64 = 500;
 
 /// Ends a lease with an outcome.
 pub(super) struct Settle {
@@ -32,6 +38,8 @@ struct Held {
     started: Timestamp,
     progress: u8,
     attempts: u32,
+    /// Whether there is anything in its delivery record.
+    has_past: bool,
 }
 
 impl Verb<Writer> for Settle {
@@ -60,16 +68,29 @@ impl Verb<Writer> for Settle {
                 held.move_to(writer, Place::Delayed);
             }
             Outcome::GivenBack => held.give_back(writer)?,
-            Outcome::DeliverAgain { delay, said } => {
+            Outcome::DeliverAgain { delay, reply } => {
                 let due = writer.steady_now().plus(*delay).unix_millis();
                 let ended = writer.wall_now(held.started).unix_millis();
+                let log = attempt_log::print(&held.past(writer)?.whole());
                 let mut statement = writer.connection.prepare_cached(include_str!("settle_deliver_again.sql"))?;
-                statement.execute((held.id(), due, said, ended))?;
+                statement.execute((held.id(), due, &reply.said, ended, reply.status, took_ms(reply), log))?;
                 drop(statement);
                 writer.wake(Stage::Deliver);
             }
-            Outcome::Delivered { said } => held.end_delivery(writer, "delivered", said)?,
-            Outcome::DeliveryFailed { said } => held.end_delivery(writer, "failed", said)?,
+            // Nobody is woken: who postpones comes again by himself.
+            Outcome::Postponed { delay, said } => {
+                let due = writer.steady_now().plus(*delay).unix_millis();
+                let due = due - due.rem_euclid(POSTPONED_GRID_MS) + POSTPONED_GRID_MS;
+                let mut past = held.past(writer)?;
+                attempt_log::add_postponed(&mut past.log, held.postponed(writer, said));
+                let mut statement = writer.connection.prepare_cached(include_str!("settle_postponed.sql"))?;
+                statement.execute((held.id(), due, attempt_log::print(&past.log)))?;
+            }
+            Outcome::Delivered(reply) => held.end_delivery(writer, "delivered", reply)?,
+            Outcome::DeliveryFailed(reply) => {
+                held.end_delivery(writer, "failed", reply)?;
+                writer.tally.enter(held.key, Place::Undelivered);
+            }
         }
         Ok(Settled::Stored)
     }
@@ -85,6 +106,7 @@ fn find(writer: &Writer, token: LeaseToken) -> Result<Option<Held>, Fault> {
             started: row.get::<_, Option<i64>>(3)?.map_or(token.job.created(), Timestamp::from_unix_millis),
             progress: row.get(4)?,
             attempts: row.get(5)?,
+            has_past: row.get(6)?,
         })
     };
     let mut statement = writer.connection.prepare_cached(include_str!("settle_held.sql"))?;
@@ -149,21 +171,56 @@ impl Held {
         writer.connection.prepare_cached(include_str!("settle_given_back.sql"))?.execute((self.id(), now))?;
         match self.stage {
             Stage::Hash => self.move_to(writer, Place::Ready),
-            Stage::Deliver => writer.wake(Stage::Deliver),
+            // A callback is given back because there is no room for it, and who gave it back comes again by himself.
+            Stage::Deliver => {}
         }
         Ok(())
     }
 
-    fn end_delivery(&self, writer: &mut Writer, state: &str, said: &str) -> Result<(), Fault> {
+    fn end_delivery(&self, writer: &mut Writer, state: &str, reply: &Reply) -> Result<(), Fault> {
         let ended = writer.wall_now(self.started).unix_millis();
+        let log = attempt_log::print(&self.past(writer)?.whole());
         let mut statement = writer.connection.prepare_cached(include_str!("settle_delivery.sql"))?;
         let attempts = self.attempts + 1;
-        let changed = statement.execute((self.key.bucket, self.id(), state, attempts, said, ended))?;
+        let changed = statement.execute(rusqlite::params![
+            self.key.bucket,
+            self.id(),
+            state,
+            attempts,
+            reply.said,
+            ended,
+            reply.status,
+            took_ms(reply),
+            log,
+        ])?;
         drop(statement);
         self.one_row(changed)?;
         writer.connection.prepare_cached(include_str!("settle_leave.sql"))?.execute([self.id()])?;
         writer.tally.leave(self.key, Place::Delivering);
         Ok(())
+    }
+
+    /// What is recorded of the callback so far. A callback that is sent for the first time costs no statement.
+    fn past(&self, writer: &Writer) -> Result<Past, Fault> {
+        if !self.has_past {
+            return Ok(Past { last: None, log: Vec::new() });
+        }
+        let mut statement = writer.connection.prepare_cached(include_str!("settle_past.sql"))?;
+        Ok(statement.query_row([self.id()], |row| {
+            let log = row.get_ref(5)?.as_str_or_null()?.map(attempt_log::parse).unwrap_or_default();
+            Ok(Past { last: read_last(row, 0, AttemptOutcome::Retried)?, log })
+        })?)
+    }
+
+    fn postponed(&self, writer: &Writer, said: &str) -> Attempt {
+        Attempt {
+            number: self.attempts + 1,
+            outcome: AttemptOutcome::Postponed,
+            ended: writer.wall_now(self.started),
+            took: None,
+            status: None,
+            said: said.to_owned(),
+        }
     }
 
     /// The hash lease is no more: someone else may run, and what is delayed has a new earliest time.
@@ -216,6 +273,28 @@ impl Held {
             self.token.job
         )))
     }
+}
+
+/// The delivery record of a callback before this settle.
+struct Past {
+    /// The last attempt.
+    last: Option<Attempt>,
+    /// What was before it, and the postponements since.
+    log: Vec<Attempt>,
+}
+
+impl Past {
+    /// All of it: another attempt follows.
+    fn whole(mut self) -> Vec<Attempt> {
+        if let Some(last) = self.last {
+            attempt_log::add_attempt(&mut self.log, last);
+        }
+        self.log
+    }
+}
+
+fn took_ms(reply: &Reply) -> i64 {
+    i64::try_from(reply.took.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What the end of a job depends on.

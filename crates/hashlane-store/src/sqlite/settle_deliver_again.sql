@@ -4,5 +4,8 @@ update live set
   secret = null,
   attempts = attempts + 1,
   last_said = ?3,
+  last_status = ?5,
+  last_took_ms = ?6,
+  log = ?7,
   last_ms = max(?4, (select ended_ms from job where job.bucket = live.bucket and job.id = live.id))
 where id = ?1

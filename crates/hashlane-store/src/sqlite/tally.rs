@@ -17,7 +17,7 @@ pub(super) struct QueueKey {
     pub(super) queue: i64,
 }
 
-/// What is counted: the four kinds of live rows (schema/0001.sql) and the three final states.
+/// What is counted: the four kinds of live rows (schema/0001.sql), the three final states, and failed callbacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Ready,
@@ -27,6 +27,8 @@ pub(super) enum Place {
     Succeeded,
     Failed,
     Cancelled,
+    /// Ended, with a callback that was given up.
+    Undelivered,
 }
 
 /// A queue's live rows that are to be hashed.
@@ -87,6 +89,8 @@ impl Tally {
                 _ => tally.sums.cancelled = jobs,
             }
         }
+        let failed: i64 = connection.query_row(include_str!("open_undelivered.sql"), [], |row| row.get(0))?;
+        tally.sums.deliveries_failed = failed.unsigned_abs();
         for load in tally.loads.values() {
             tally.sums.waiting += load.waiting();
             tally.sums.running += load.leased;
@@ -167,7 +171,7 @@ impl Tally {
         match place {
             Place::Ready | Place::Delayed => self.sums.waiting = step(self.sums.waiting, more),
             Place::Leased => self.sums.running = step(self.sums.running, more),
-            Place::Delivering | Place::Succeeded | Place::Failed | Place::Cancelled => {}
+            Place::Delivering | Place::Succeeded | Place::Failed | Place::Cancelled | Place::Undelivered => {}
         }
         if place == Place::Ready {
             self.note_ready(key);
@@ -183,6 +187,7 @@ impl Tally {
             Place::Succeeded => &mut self.sums.succeeded,
             Place::Failed => &mut self.sums.failed,
             Place::Cancelled => &mut self.sums.cancelled,
+            Place::Undelivered => &mut self.sums.deliveries_failed,
         }
     }
 

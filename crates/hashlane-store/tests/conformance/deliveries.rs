@@ -6,7 +6,7 @@ use hashlane_job::{
     CallbackFormat, CallbackTarget, Delivery, DeliveryState, Notify, NotifyAddress, Outcome, Queue, Stage,
 };
 
-use super::world::{BEGIN, LEASE, World, broken, bucket, facts, hashed};
+use super::world::{BEGIN, LEASE, World, broken, bucket, facts, hashed, reply};
 
 fn said(text: &str) -> String {
     text.into()
@@ -26,7 +26,7 @@ pub(crate) async fn a_callback_is_due_as_soon_as_the_job_ends(world: World) {
     assert_eq!(lease.job, job);
     assert_eq!(lease.job.facts, Some(facts()));
     world.pass(Duration::from_secs(2));
-    desk.settle(lease.token, Outcome::Delivered { said: said("200 OK") }).await;
+    desk.settle(lease.token, Outcome::Delivered(reply("200 OK"))).await;
     let expected = Delivery {
         state: DeliveryState::Delivered,
         attempts: 1,
@@ -81,7 +81,7 @@ pub(crate) async fn a_callback_not_taken_is_sent_again_after_its_delay(world: Wo
         assert_eq!(lease.attempt, attempt);
         assert_eq!(lease.job.delivery.attempts, attempt - 1, "attempts that have ended");
         let delay = Duration::from_secs(300);
-        desk.settle(lease.token, Outcome::DeliverAgain { delay, said: said("500 Oops") }).await;
+        desk.settle(lease.token, Outcome::DeliverAgain { delay, reply: reply("500 Oops") }).await;
         let expected = Delivery {
             state: DeliveryState::Due,
             attempts: attempt,
@@ -107,7 +107,7 @@ pub(crate) async fn a_callback_given_up_is_recorded(world: World) {
     let id = desk.submit_with_callback().await;
     desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
     let lease = desk.claim_one(Stage::Deliver).await;
-    desk.settle(lease.token, Outcome::DeliveryFailed { said: said("the address is not allowed") }).await;
+    desk.settle(lease.token, Outcome::DeliveryFailed(reply("the address is not allowed"))).await;
     let delivery = desk.job(id).await.delivery;
     assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Failed, 1));
     assert_eq!(delivery.last, Some(said("the address is not allowed")));

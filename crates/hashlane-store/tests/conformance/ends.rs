@@ -5,7 +5,7 @@ use std::time::Duration;
 use hashlane_job::{JobState, Outcome, Stage};
 use hashlane_store::{Cancelled, Counts, Renewed, Settled};
 
-use super::world::{BEGIN, World, again, broken, bucket, facts, hashed};
+use super::world::{BEGIN, World, again, broken, bucket, facts, hashed, reply};
 
 pub(crate) async fn a_hashed_job_has_its_facts_and_an_end_time(world: World) {
     let desk = world.open_ready().await;
@@ -88,7 +88,7 @@ pub(crate) async fn shown_times_never_run_backwards(world: World) {
     desk.settle(lease.token, hashed()).await;
     assert_eq!(desk.job(id).await.ended, Some(BEGIN));
     let lease = desk.claim_one(Stage::Deliver).await;
-    desk.settle(lease.token, Outcome::Delivered { said: "200 OK".into() }).await;
+    desk.settle(lease.token, Outcome::Delivered(reply("200 OK"))).await;
     assert_eq!(desk.job(id).await.delivery.last_time, Some(BEGIN));
 }
 

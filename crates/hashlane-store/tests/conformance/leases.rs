@@ -6,7 +6,7 @@ use hashlane_job::{FileFacts, JobState, Lease, Outcome, Stage};
 use hashlane_lanes::{Algorithm, Digest};
 use hashlane_store::{Renewed, Settled, StoreErrorKind};
 
-use super::world::{Desk, LEASE, World, again, facts, hashed};
+use super::world::{Desk, LEASE, World, again, facts, hashed, reply};
 
 pub(crate) async fn a_lease_is_kept_by_renewal(world: World) {
     let desk = world.open_ready().await;
@@ -121,7 +121,7 @@ pub(crate) async fn an_outcome_of_the_wrong_stage_changes_nothing(world: World) 
     let id = desk.submit_with_callback().await;
     let lease = desk.claim_one(Stage::Hash).await;
     let before = desk.job(id).await;
-    let refused = desk.store.settle(lease.token, Outcome::Delivered { said: "200 OK".into() }).await;
+    let refused = desk.store.settle(lease.token, Outcome::Delivered(reply("200 OK"))).await;
     assert_eq!(refused.expect_err("a hash lease has no delivery").kind, StoreErrorKind::Corrupt);
     assert_eq!(desk.job(id).await, before);
     assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
@@ -129,7 +129,7 @@ pub(crate) async fn an_outcome_of_the_wrong_stage_changes_nothing(world: World) 
     let lease = desk.claim_one(Stage::Deliver).await;
     let refused = desk.store.settle(lease.token, hashed()).await;
     assert_eq!(refused.expect_err("a delivery has no digest").kind, StoreErrorKind::Corrupt);
-    assert_eq!(desk.settle(lease.token, Outcome::Delivered { said: "200 OK".into() }).await, Settled::Stored);
+    assert_eq!(desk.settle(lease.token, Outcome::Delivered(reply("200 OK"))).await, Settled::Stored);
 }
 
 pub(crate) async fn a_result_without_exactly_the_digest_asked_for_changes_nothing(world: World) {

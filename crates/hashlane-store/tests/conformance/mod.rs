@@ -10,6 +10,7 @@ pub(crate) mod leases;
 pub(crate) mod lists;
 pub(crate) mod prunes;
 pub(crate) mod queues;
+pub(crate) mod replays;
 pub(crate) mod restarts;
 pub(crate) mod submits;
 pub(crate) mod world;
@@ -69,6 +70,18 @@ macro_rules! suite {
                 a_callback_given_up_is_recorded,
                 callbacks_are_delivered_in_the_order_in_which_they_became_due,
                 a_paused_queue_does_not_hold_up_callbacks,
+            }
+            replays {
+                every_attempt_is_recorded_in_order,
+                a_postponed_callback_keeps_its_attempts_and_says_why,
+                a_record_holds_the_latest_attempts_and_no_more,
+                a_record_leaves_with_its_job,
+                a_failed_callback_can_be_replayed_and_begins_anew,
+                what_cannot_be_replayed_is_told_and_unchanged,
+                a_replay_and_failed_callbacks_survive_a_restart,
+                deliveries_are_listed_by_state_bucket_and_time_in_pages,
+                due_callbacks_are_listed_in_pages_also_when_many_are_due_at_once,
+                when_more_is_due_than_is_claimed_half_is_what_became_due_last,
             }
             lists {
                 a_list_holds_every_job_of_the_bucket_in_order_of_creation,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hashlane_job::{Outcome, Stage};
 
-use super::world::{BEGIN, World, bucket, hashed};
+use super::world::{BEGIN, World, bucket, hashed, reply};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -40,6 +40,6 @@ pub(crate) async fn a_job_whose_callback_is_due_is_not_pruned(world: World) {
     let prune = async || desk.store.prune(BEGIN.plus(DAY), 10).await.expect("old jobs are pruned");
     assert_eq!(prune().await, 0);
     let lease = desk.claim_one(Stage::Deliver).await;
-    desk.settle(lease.token, Outcome::DeliveryFailed { said: "410 Gone".into() }).await;
+    desk.settle(lease.token, Outcome::DeliveryFailed(reply("410 Gone"))).await;
     assert_eq!(prune().await, 1);
 }

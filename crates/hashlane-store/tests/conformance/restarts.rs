@@ -5,7 +5,7 @@ use std::time::Duration;
 use hashlane_job::{Job, JobState, Outcome, Stage, Timestamp};
 use hashlane_store::{JobStore, Renewed, Settled, StoreErrorKind};
 
-use super::world::{BEGIN, LEASE, World, again, broken, bucket, hashed};
+use super::world::{BEGIN, LEASE, World, again, broken, bucket, hashed, reply};
 
 pub(crate) async fn everything_is_there_after_a_restart(world: World) {
     let desk = world.open_ready().await;
@@ -13,7 +13,7 @@ pub(crate) async fn everything_is_there_after_a_restart(world: World) {
     desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
     let delay = Duration::from_secs(5);
     let lease = desk.claim_one(Stage::Deliver).await;
-    desk.settle(lease.token, Outcome::DeliverAgain { delay, said: "503 Later".into() }).await;
+    desk.settle(lease.token, Outcome::DeliverAgain { delay, reply: reply("503 Later") }).await;
     desk.submit_one().await;
     desk.settle(desk.claim_one(Stage::Hash).await.token, Outcome::Failed(broken())).await;
     desk.submit_one().await;
@@ -90,7 +90,7 @@ pub(crate) async fn nothing_waits_longer_than_its_longest_pause_after_the_clocks
     desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
     let day = Duration::from_secs(86_400);
     let lease = desk.claim_one(Stage::Deliver).await;
-    desk.settle(lease.token, Outcome::DeliverAgain { delay: day, said: "500".into() }).await;
+    desk.settle(lease.token, Outcome::DeliverAgain { delay: day, reply: reply("500") }).await;
     desk.submit_one().await;
     desk.settle(desk.claim_one(Stage::Hash).await.token, again(30)).await;
     desk.store.clone().close().await;

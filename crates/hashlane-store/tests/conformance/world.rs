@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hashlane_job::{
     BucketName, CallbackAddress, CallbackRequest, Checkpoint, FailureCode, FileFacts, Job, JobError, JobId, JobIds,
-    Lease, LeaseToken, ManualClock, NewJob, ObjectRef, Outcome, Queue, Stage, Timestamp,
+    Lease, LeaseToken, ManualClock, NewJob, ObjectRef, Outcome, Queue, Reply, Stage, Timestamp,
 };
 use hashlane_lanes::{Algorithm, Digest};
 use hashlane_store::{
@@ -150,6 +150,11 @@ impl Desk<'_> {
         leases.remove(0)
     }
 
+    /// Claims one of several due rows.
+    pub(crate) async fn claim_one_of_many(&self, stage: Stage) -> Lease {
+        self.claim(stage, 1).await.remove(0)
+    }
+
     pub(crate) async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Settled {
         self.store.settle(token, outcome).await.expect("the outcome is settled")
     }
@@ -241,4 +246,10 @@ pub(crate) fn broken() -> JobError {
 pub(crate) fn again(seconds: u64) -> Outcome {
     let error = JobError::temporary(FailureCode::Unreadable, "the disk did not answer");
     Outcome::Again { delay: Duration::from_secs(seconds), error }
+}
+
+/// What a receiver said within 12 ms; text that begins with a status is an answer over HTTP.
+pub(crate) fn reply(said: &str) -> Reply {
+    let status = said.split(' ').next().and_then(|word| word.parse().ok());
+    Reply { said: said.into(), status, took: Duration::from_millis(12) }
 }

@@ -4,6 +4,7 @@
 mod conformance;
 mod copies;
 mod files;
+mod migrations;
 mod plans;
 
 use conformance::world::World;
