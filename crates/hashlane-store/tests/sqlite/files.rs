@@ -78,6 +78,7 @@ async fn a_store_of_schema_1_opens_with_every_job_and_goes_on() {
     let facts = jobs[2].facts.as_ref().expect("a result");
     assert_eq!(facts.digests[0].to_string(), "900150983cd24fb0d6963f7d28e17f72");
     assert_eq!(jobs[3].delivery.attempts, 1);
+    assert_eq!(jobs[0].request.submitter, None, "it was not kept then");
 
     let leases = desk.claim(Stage::Hash, 10).await;
     assert_eq!(
@@ -91,20 +92,6 @@ async fn a_store_of_schema_1_opens_with_every_job_and_goes_on() {
     let told = JobStore::check(&url(&files.path()), |line| panic!("{line}")).await.expect("it is checked");
     assert_eq!(told.jobs, 5);
 }
-
-#[tokio::test]
-async fn jobs_of_a_store_from_before_submitters_were_kept_go_on() {
-    let files = Files::new();
-    let (world, desk) = (files.world(), files.world());
-    let desk = desk.open_ready().await;
-    let id = desk.submit_one().await;
-    desk.store.close().await;
-    files.connect().execute_batch("alter table job drop column submitter; pragma user_version = 1").expect("undone");
-    let desk = world.open_ready().await;
-    assert_eq!(desk.job(id).await.request.submitter, None);
-    assert_eq!(desk.claim_ids(1).await, [id]);
-}
-
 #[tokio::test]
 async fn a_store_of_a_newer_version_is_refused_and_left_untouched() {
     let files = Files::new();
