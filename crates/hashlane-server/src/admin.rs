@@ -4,6 +4,7 @@
 //! a name of their own at it (DNS rebinding) it answers only when Host is an IP address or `localhost`, which no such page
 //! can send. What changes something has to be JSON, and must not come from a page of another site: see `json::check_write`.
 
+mod deliveries;
 mod health;
 mod jobs;
 mod json;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use hashlane_engine::Engine;
 use hashlane_store::JobStore;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -34,8 +35,8 @@ use crate::refusal::Refusal;
 const CONNECTIONS_MAX: usize = 256;
 
 /// Starts the admin listener on an already bound socket: `/healthz`, `/readyz`, `/metrics`, and the JSON API, of which
-/// `GET /api/jobs/<id>` gives a job with its delivery record and `/api/queues` makes queues and sets their bounds. Must be
-/// called within a tokio runtime.
+/// `GET /api/jobs/<id>` gives a job with its delivery record, `/api/deliveries` lists and replays callbacks, and `/api/queues`
+/// makes queues and sets their bounds. Must be called within a tokio runtime.
 pub fn serve_admin(listener: TcpListener, store: JobStore, engine: Engine, metrics: PrometheusHandle) -> Listening {
     let limits =
         Limits { connections_max: CONNECTIONS_MAX, connections_per_ip_max: CONNECTIONS_MAX, ..Limits::default() };
@@ -60,7 +61,7 @@ impl Respond for Admin {
         }
         let (parts, incoming) = request.into_parts();
         match parts.method {
-            Method::GET | Method::HEAD => Ok(self.show(parts.uri.path()).await),
+            Method::GET | Method::HEAD => Ok(self.show(&parts.uri).await),
             _ => {
                 let mut body = RequestBody::new(incoming, &parts.headers, &self.limits);
                 let answer = self.change(&parts, &mut body).await?;
@@ -72,12 +73,16 @@ impl Respond for Admin {
 }
 
 impl Admin {
-    async fn show(&self, path: &str) -> Response<Full<Bytes>> {
-        match path {
+    async fn show(&self, uri: &Uri) -> Response<Full<Bytes>> {
+        match uri.path() {
             "/healthz" => health::answer(),
             "/readyz" => ready::answer(&self.store, &self.engine).await,
             "/metrics" => metrics::answer(&self.store, &self.metrics).await,
             "/api/queues" => queues::list(&self.store, &self.engine).await.unwrap_or_else(|problem| problem.answer()),
+            "/api/deliveries" => {
+                let listed = deliveries::list(&self.store, &self.engine, uri.query()).await;
+                listed.unwrap_or_else(|problem| problem.answer())
+            }
             path => match path.strip_prefix("/api/jobs/") {
                 Some(id) => jobs::answer(&self.store, &self.engine, id).await,
                 None => text(StatusCode::NOT_FOUND, "no such page\n".into()),
@@ -88,7 +93,7 @@ impl Admin {
     async fn change(&self, parts: &Parts, body: &mut RequestBody) -> Result<Response<Full<Bytes>>, Dropped> {
         let queue = parts.uri.path().strip_prefix("/api/queues/");
         let is_known = match parts.method {
-            Method::POST => parts.uri.path() == "/api/queues",
+            Method::POST => matches!(parts.uri.path(), "/api/queues" | "/api/deliveries/replay"),
             Method::PATCH => queue.is_some(),
             _ => false,
         };
@@ -108,7 +113,8 @@ impl Admin {
         };
         let answer = match queue {
             Some(id) => queues::change(&self.store, &self.engine, id, &body).await,
-            None => queues::create(&self.store, &self.engine, &body).await,
+            None if parts.uri.path() == "/api/queues" => queues::create(&self.store, &self.engine, &body).await,
+            None => deliveries::replay(&self.store, &self.engine, &body).await,
         };
         Ok(answer.unwrap_or_else(|problem| problem.answer()))
     }

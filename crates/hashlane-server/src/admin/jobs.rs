@@ -1,10 +1,12 @@
-//! `/api/jobs/<id>`: one job as JSON, with what became of its callback, which the wire cannot say.
+//! `/api/jobs/<id>`: one job as JSON, with its delivery record, which the wire cannot say.
 //!
 //! Times are UTC. The address of a callback is left out: it may hold a secret of its receiver.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hashlane_engine::Engine;
-use hashlane_job::{CallbackFormat, CallbackTarget, Delivery, Job, JobId, JobState, NotifyAddress, Timestamp};
+use hashlane_job::{Attempt, CallbackFormat, DeliveryState, Job, JobId, JobState, NotifyAddress, Timestamp, event_id};
 use hashlane_store::JobStore;
 use hashlane_wire::TimeOffset;
 use http::{Response, StatusCode};
@@ -19,12 +21,14 @@ pub(super) async fn answer(store: &JobStore, engine: &Engine, id: &str) -> Respo
         return Problem::new(StatusCode::NOT_FOUND, "no such job").answer();
     };
     for bucket in engine.buckets() {
-        match store.get(&bucket.name, &[id]).await {
-            Ok(jobs) => {
-                if let Some(job) = jobs.first() {
-                    return json::answer(StatusCode::OK, &job_json(job, &bucket.region));
-                }
+        match store.delivery_record(&bucket.name, id).await {
+            Ok(Some(record)) => {
+                let mut shown = job_json(&record.job, &bucket.region);
+                shown["delivery"] = delivery_json(&record.job, record.due_in);
+                shown["delivery"]["record"] = record.attempts.iter().map(attempt_json).collect();
+                return json::answer(StatusCode::OK, &shown);
             }
+            Ok(None) => {}
             Err(error) => return Problem::from(error).answer(),
         }
     }
@@ -60,12 +64,13 @@ fn job_json(job: &Job, region: &str) -> Value {
         "ended": job.ended.map(utc),
         "result": result,
         "error": job.error.as_ref().map(|error| json!({ "code": error.code.word(), "message": error.message })),
-        "delivery": delivery_json(&job.delivery, job.target.as_ref()),
     })
 }
 
-fn delivery_json(delivery: &Delivery, target: Option<&CallbackTarget>) -> Value {
-    let target = target.map(|target| {
+/// What became of a job's callback. `callback_failed` is what an operator looks for: it was given up (failure rule D10).
+pub(super) fn delivery_json(job: &Job, due_in: Option<Duration>) -> Value {
+    let delivery = &job.delivery;
+    let target = job.target.as_ref().map(|target| {
         let kind = match target.address {
             NotifyAddress::Url(_) => "url",
             NotifyAddress::Mq(_) => "tdmq",
@@ -78,15 +83,33 @@ fn delivery_json(delivery: &Delivery, target: Option<&CallbackTarget>) -> Value 
     });
     json!({
         "state": delivery.state.word(),
+        "callback_failed": delivery.state == DeliveryState::Failed,
         "attempts": delivery.attempts,
         "last": delivery.last,
         "last_time": delivery.last_time.map(utc),
         "target": target,
+        "event_id": job.target.is_some().then(|| event_id(job.request.id)),
+        "due_in_ms": due_in.map(millis),
     })
 }
 
+fn attempt_json(attempt: &Attempt) -> Value {
+    json!({
+        "attempt": attempt.number,
+        "outcome": attempt.outcome.word(),
+        "time": utc(attempt.ended),
+        "duration_ms": attempt.took.map(millis),
+        "status": attempt.status,
+        "said": attempt.said,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The words of the wire (spec section 7), as everywhere where clients look.
-fn state_word(job: &Job) -> &'static str {
+pub(super) fn state_word(job: &Job) -> &'static str {
     match job.state {
         JobState::Waiting if job.queue_paused => "Pause",
         JobState::Waiting => "Submitted",

@@ -26,6 +26,7 @@ pub(super) async fn answer(store: &JobStore, recorded: &PrometheusHandle) -> Res
             }
             gauge!("hashlane_queue_depth").set((counts.waiting + counts.paused) as f64);
             gauge!("hashlane_callbacks_due").set(counts.deliveries_due as f64);
+            gauge!("hashlane_callbacks_undelivered").set(counts.deliveries_failed as f64);
         }
         Err(error) => tracing::warn!(%error, "cannot count the jobs for a scrape"),
     }

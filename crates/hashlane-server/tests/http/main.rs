@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod admin_deliveries;
 mod admin_queues;
 mod bad_input;
 mod calls;
