@@ -2,6 +2,8 @@
 
 import os
 import re
+import socket
+import threading
 
 import pytest
 
@@ -283,3 +285,62 @@ storage = "memory://"
     job_id = hashed(client, server.bucket, "mine")["JobId"]
     assert client.ci_get_file_process_jobs(Bucket="other-1250000000", JobIDs=job_id) == {"NonExistJobIds": job_id}
     assert query(client, server.bucket, job_id)[0]["JobId"] == job_id
+
+
+class LosesOneAnswer:
+    """A way to the server that carries every request there, and loses the first answer."""
+
+    def __init__(self, port):
+        self.lost = threading.Event()
+        self._server = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client):
+        with client, socket.create_connection(self._server) as server:
+            threading.Thread(target=self._copy, args=(client, server), daemon=True).start()
+            answer = server.recv(65536)
+            if not self.lost.is_set():
+                self.lost.set()
+                return
+            while answer:
+                client.sendall(answer)
+                answer = server.recv(65536)
+
+    @staticmethod
+    def _copy(client, server):
+        try:
+            while data := client.recv(65536):
+                server.sendall(data)
+        except OSError:
+            pass
+
+    def close(self):
+        self._listener.close()
+
+
+def test_a_submit_whose_answer_was_lost_is_one_job(new_server):
+    """Failure rule A2: the SDK repeats it by itself, and hears of the job that there is."""
+    own = new_server()
+    own.start()
+    way = LosesOneAnswer(own.port)
+    try:
+        client = own.sdk(Port=way.port)
+        job_id = submit(client, own.bucket, "a", UserData="once")["JobId"]
+        assert way.lost.is_set()
+        listed = client.ci_list_media_jobs(Bucket=own.bucket, Path="/file_jobs", Tag="FileHashCode", QueueId="")
+        jobs = listed["JobsDetail"]
+        assert [job["JobId"] for job in (jobs if isinstance(jobs, list) else [jobs])] == [job_id]
+        # Without the mark it is a job of its own.
+        assert submit(client, own.bucket, "a", UserData="once")["JobId"] != job_id
+    finally:
+        way.close()

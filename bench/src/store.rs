@@ -81,6 +81,7 @@ impl Desk {
             wall: Arc::new(SystemClock),
             steady: Arc::new(SteadyClock::start()),
             queue_defaults: QueueDefaults { jobs_waiting_max: u64::MAX, jobs_running_max: u64::MAX },
+            submit_twice_window: std::time::Duration::from_secs(60),
         };
         let url = format!("sqlite:{}", folder.join("jobs.db").display());
         let store = JobStore::open(&url, options).await?;

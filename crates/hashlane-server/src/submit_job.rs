@@ -14,6 +14,9 @@ use crate::refusal::Refusal;
 use crate::routes::Bucket;
 use crate::service;
 
+/// Marks a request that an SDK sends again because it had no answer to the first (spec section 5).
+const SDK_RETRY: &str = "x-cos-sdk-retry";
+
 /// Checks in the order of spec section 5, then stores.
 pub(crate) async fn answer(
     api: &Api,
@@ -36,8 +39,17 @@ pub(crate) async fn answer(
     if job.add_to_header {
         key.require(access::WRITE)?;
     }
-    api.store.submit(job.clone()).await.map_err(refusal)?;
-    tracing::debug!(job = %id, bucket = %bucket.name, %queue, "job accepted");
+    let job = match head.header(SDK_RETRY).is_some_and(|mark| mark.eq_ignore_ascii_case("true")) {
+        true => {
+            let id = api.store.submit_once(job.clone()).await.map_err(refusal)?;
+            NewJob { id, ..job }
+        }
+        false => {
+            api.store.submit(job.clone()).await.map_err(refusal)?;
+            job
+        }
+    };
+    tracing::debug!(job = %job.id, bucket = %bucket.name, %queue, "job accepted");
     Ok(Answer::xml(job_detail::print_submitted(&job, bucket.region, api.time_offset)))
 }
 

@@ -91,6 +91,18 @@ impl JobStore {
         }
     }
 
+    /// As [`JobStore::submit`] for a request that says of itself that it is a repeat: when the same was asked by the same
+    /// access key within the window of [`StoreOptions::submit_twice_window`], that job stands for it and nothing is stored.
+    /// Gives the id of the job that there is.
+    ///
+    /// # Errors
+    /// As [`JobStore::submit`].
+    pub async fn submit_once(&self, job: NewJob) -> Result<JobId, SubmitError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.submit_once(job).await,
+        }
+    }
+
     /// The jobs of these ids in this bucket; the missing ones are left out; order as asked.
     ///
     /// # Errors

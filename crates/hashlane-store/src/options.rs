@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashlane_job::Clock;
 
@@ -14,6 +15,8 @@ pub struct StoreOptions {
     pub steady: Arc<dyn Clock>,
     /// For queues made from now on.
     pub queue_defaults: QueueDefaults,
+    /// For how long after a submit a repeat of it is the same job; zero: never.
+    pub submit_twice_window: Duration,
 }
 
 impl fmt::Debug for StoreOptions {

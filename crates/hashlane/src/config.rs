@@ -77,6 +77,7 @@ pub(crate) struct Worker {
 /// `[limits]`, as far as this version has them.
 #[derive(Debug)]
 pub(crate) struct Limits {
+    pub(crate) submit_twice_window: Duration,
     pub(crate) async_object_bytes: Option<u64>,
     pub(crate) sync_object_bytes: Option<u64>,
     pub(crate) sync_timeout: Duration,
@@ -250,15 +251,13 @@ fn read<'a>(
             "1024",
             count::<1, 1_000_000>,
         )?),
+        submit_twice_window: limits_table.read("submit_twice_window", Kind::Quantity, "60s", duration)?,
     };
     let rate = limits_table.read("requests_per_second", Kind::Number, "0", count::<0, 1_000_000_000>)?;
     if rate > 0 {
         let danger = "requests would come in without the limit you ask for";
         later.push(Later::refused(&limits_table, "requests_per_second", danger));
     }
-    limits_table.read("submit_twice_window", Kind::Quantity, "60s", duration)?;
-    let ignored = "a submit that an SDK repeats after a lost answer becomes a second job";
-    Later::ignored(&limits_table, "submit_twice_window", ignored, &mut later);
     limits_table.close()?;
 
     let queue = root.section("queue")?;

@@ -67,6 +67,7 @@ impl Service {
                 jobs_waiting_max: config.queue_max_size,
                 jobs_running_max: config.queue_max_concurrent,
             },
+            submit_twice_window: config.limits.submit_twice_window,
         };
         let opened = JobStore::open(&config.store_url, store_options).await;
         let store = opened.map_err(|error| store_failure(config, &error))?;

@@ -66,7 +66,12 @@ impl Server {
         let url = format!("sqlite:{}", directory.path().join("hashlane.db").display());
         let queue_defaults = QueueDefaults { jobs_waiting_max: setup.jobs_waiting_max, jobs_running_max: 10_000 };
         let (wall, steady): (Arc<dyn Clock>, Arc<dyn Clock>) = (clock.clone(), clock.clone());
-        let store = JobStore::open(&url, StoreOptions { wall, steady, queue_defaults }).await.expect("the store opens");
+        let store = JobStore::open(
+            &url,
+            StoreOptions { wall, steady, queue_defaults, submit_twice_window: std::time::Duration::from_secs(60) },
+        )
+        .await
+        .expect("the store opens");
         if setup.opened {
             store.open_service(&bucket()).await.expect("the service opens");
             store.put_queue(capture_queue(setup.jobs_waiting_max)).await.expect("the queue is made");

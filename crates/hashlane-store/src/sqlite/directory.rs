@@ -124,6 +124,11 @@ impl Directory {
         self.buckets.get(name)
     }
 
+    /// Every bucket that ever had a service, with its number.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (&BucketName, i64)> {
+        self.buckets.iter().map(|(name, entry)| (name, entry.number))
+    }
+
     pub(super) fn bucket_name(&self, number: i64) -> Option<&BucketName> {
         self.names.get(&number)
     }

@@ -25,6 +25,7 @@ mod prune;
 mod published;
 mod queues;
 mod readers;
+mod recent;
 mod renew;
 mod replay;
 mod schema;
@@ -93,7 +94,11 @@ impl Sqlite {
     }
 
     pub(crate) async fn submit(&self, job: NewJob) -> Result<(), SubmitError> {
-        self.writer.run(submit::Submit(job)).await?
+        self.writer.run(submit::Submit { job, repeat: false }).await?.map(|_| ())
+    }
+
+    pub(crate) async fn submit_once(&self, job: NewJob) -> Result<JobId, SubmitError> {
+        self.writer.run(submit::Submit { job, repeat: true }).await?
     }
 
     pub(crate) async fn get(&self, bucket: &BucketName, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {

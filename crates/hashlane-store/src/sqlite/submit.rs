@@ -1,20 +1,32 @@
 //! Submit: a job becomes durable.
 
-use hashlane_job::{NewJob, Stage};
+use hashlane_job::{JobId, NewJob, Stage};
 
+use super::recent::Fingerprint;
 use super::tally::{Place, QueueKey};
 use super::{Writer, address};
 use crate::batch::{Fault, Verb};
 use crate::{StoreError, SubmitError};
 
 /// Stores one job, ready at once.
-pub(super) struct Submit(pub(super) NewJob);
+pub(super) struct Submit {
+    pub(super) job: NewJob,
+    /// Whether a job of the window that asks for the same stands for it.
+    pub(super) repeat: bool,
+}
 
 impl Verb<Writer> for Submit {
-    type Answer = Result<(), SubmitError>;
+    type Answer = Result<JobId, SubmitError>;
 
     fn apply(&self, writer: &mut Writer) -> Result<Self::Answer, Fault> {
-        let Submit(job) = self;
+        let Submit { job, repeat } = self;
+        let fingerprint = writer.recent.is_on().then(|| Fingerprint::of(job));
+        let now = writer.steady_now();
+        if let Some(fingerprint) = fingerprint.filter(|_| *repeat)
+            && let Some(id) = writer.recent.find(fingerprint, now)
+        {
+            return Ok(Ok(id));
+        }
         let key = match admit(writer, job) {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
@@ -45,7 +57,10 @@ impl Verb<Writer> for Submit {
         drop(statement);
         writer.tally.enter(key, Place::Ready);
         writer.wake(Stage::Hash);
-        Ok(Ok(()))
+        if let Some(fingerprint) = fingerprint {
+            writer.recent.remember(fingerprint, job.id, now);
+        }
+        Ok(Ok(job.id))
     }
 }
 

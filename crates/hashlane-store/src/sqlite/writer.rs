@@ -15,6 +15,7 @@ use rusqlite::config::DbConfig;
 use super::connection::{self, StoreLock};
 use super::directory::Directory;
 use super::published::Published;
+use super::recent::Recent;
 use super::schema;
 use super::tally::{QueueKey, Tally};
 use super::turns::Turns;
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     pub(super) directory: Arc<Directory>,
     pub(super) tally: Tally,
     pub(super) turns: Turns,
+    pub(super) recent: Recent,
     published: Arc<Published>,
     /// The directory as of the last commit.
     committed: Arc<Directory>,
@@ -78,7 +80,9 @@ impl Writer {
         let epoch = start_epoch(&mut connection, options.steady.now()).map_err(at)?;
         let directory = Arc::new(Directory::load(&connection).map_err(at)?);
         let tally = Tally::load(&connection, &directory).map_err(at)?;
+        let recent = load_recent(&connection, &directory, &options).map_err(at)?;
         let writer = Writer {
+            recent,
             path: path.to_owned(),
             connection,
             options,
@@ -153,6 +157,7 @@ impl Writer {
         }
         let directory = Arc::new(Directory::load(&connection)?);
         self.tally = Tally::load(&connection, &directory)?;
+        self.recent = load_recent(&connection, &directory, &self.options)?;
         self.committed = directory.clone();
         self.directory = directory;
         self.connection = connection;
@@ -209,6 +214,7 @@ impl Transactor for Writer {
             jobs => metrics::counter!("hashlane_jobs_finished_total", "state" => "Cancel").increment(jobs),
         }
         self.tally.commit();
+        self.recent.commit();
         self.committed = self.directory.clone();
         self.publish();
         for stage in [Stage::Hash, Stage::Deliver] {
@@ -221,6 +227,7 @@ impl Transactor for Writer {
 
     fn rollback(&mut self, class: FaultClass) {
         self.tally.rollback();
+        self.recent.rollback();
         self.directory = self.committed.clone();
         self.wake = [false; 2];
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("rollback").is_ok();
@@ -256,6 +263,10 @@ impl Transactor for Writer {
             empty_log(&self.connection).ok();
         }
     }
+}
+
+fn load_recent(connection: &Connection, directory: &Directory, options: &StoreOptions) -> Result<Recent, StoreError> {
+    Recent::load(connection, directory, options.submit_twice_window, options.wall.now(), options.steady.now())
 }
 
 /// Copies the whole log into the database and cuts its file to nothing. False when a reader was in the way.
@@ -295,7 +306,8 @@ mod tests {
     fn writer(folder: &tempfile::TempDir) -> Writer {
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(1_700_000_000)));
         let queue_defaults = QueueDefaults { jobs_waiting_max: 10, jobs_running_max: 10 };
-        let options = StoreOptions { wall: clock.clone(), steady: clock, queue_defaults };
+        let options =
+            StoreOptions { wall: clock.clone(), steady: clock, queue_defaults, submit_twice_window: Duration::ZERO };
         Writer::open(&folder.path().join("jobs.db"), options, Arc::default()).expect("the store opens")
     }
 

@@ -26,6 +26,8 @@ macro_rules! suite {
                 a_job_is_visible_only_through_its_bucket,
                 jobs_come_in_the_order_asked_and_missing_ones_are_left_out,
                 an_id_that_is_used_twice_fails_alone,
+                a_repeat_of_a_submit_is_the_same_job,
+                only_a_marked_repeat_of_the_same_request_is_the_same_job,
                 a_job_that_breaks_a_rule_of_the_schema_fails_alone,
                 a_thousand_callers_at_once_are_all_answered,
             }

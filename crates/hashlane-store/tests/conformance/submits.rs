@@ -1,12 +1,13 @@
 //! Promises about submit and get.
 
 use hashlane_job::{
-    CallbackAddress, CallbackFormat, CallbackRequest, Delivery, Job, JobState, MqMode, MqTarget, NewJob, Queue, QueueId,
+    CallbackAddress, CallbackFormat, CallbackRequest, Delivery, Job, JobId, JobState, MqMode, MqTarget, NewJob,
+    ObjectRef, Queue, QueueId, Stage,
 };
 use hashlane_lanes::Algorithm;
 use hashlane_store::{StoreErrorKind, SubmitError};
 
-use super::world::{World, bucket, bucket_named};
+use super::world::{Desk, TWICE_WINDOW, World, bucket, bucket_named, hashed};
 
 pub(crate) async fn a_submitted_job_is_read_as_it_was_asked(world: World) {
     let desk = world.open_ready().await;
@@ -137,4 +138,55 @@ pub(crate) async fn a_job_that_breaks_a_rule_of_the_schema_fails_alone(world: Wo
         }
     }
     assert_eq!(desk.counts().await.waiting, 196);
+}
+
+/// A job as a client asks for it again: the same but for its id.
+async fn asked_again(desk: &Desk<'_>, job: &NewJob) -> Result<JobId, SubmitError> {
+    let again = NewJob { id: desk.draft().await.id, ..job.clone() };
+    desk.store.submit_once(again).await
+}
+
+/// Failure rule A2: the answer to a submit is lost, and the client sends it again.
+pub(crate) async fn a_repeat_of_a_submit_is_the_same_job(world: World) {
+    let desk = world.open_ready().await;
+    let job = desk.draft().await;
+    desk.submit(job.clone()).await;
+    world.pass(TWICE_WINDOW / 2);
+    assert_eq!(asked_again(&desk, &job).await, Ok(job.id));
+    assert_eq!(desk.list(&[]).await, [job.id], "one row");
+
+    // Also after a restart, and whatever became of the job.
+    let lease = desk.claim_one(Stage::Hash).await;
+    desk.settle(lease.token, hashed()).await;
+    desk.store.close().await;
+    let desk = Desk { store: world.open().await, world: &world };
+    assert_eq!(asked_again(&desk, &job).await, Ok(job.id));
+
+    world.pass(TWICE_WINDOW / 2);
+    let late = asked_again(&desk, &job).await.expect("it is accepted");
+    assert_ne!(late, job.id, "the window is over");
+    assert_eq!(desk.list(&[]).await.len(), 2);
+}
+
+pub(crate) async fn only_a_marked_repeat_of_the_same_request_is_the_same_job(world: World) {
+    let desk = world.open_ready().await;
+    let job = desk.draft().await;
+    desk.submit(job.clone()).await;
+    let unmarked = NewJob { id: desk.draft().await.id, ..job.clone() };
+    desk.submit(unmarked.clone()).await;
+    assert_eq!(asked_again(&desk, &job).await, Ok(unmarked.id), "the newest of two that are alike");
+
+    let other_key = ObjectRef { key: "another".into(), ..job.object.clone() };
+    for other in [
+        NewJob { submitter: Some("AKIDother".into()), ..job.clone() },
+        NewJob { object: other_key, ..job.clone() },
+        NewJob { algorithm_as_given: "md5".into(), ..job.clone() },
+        NewJob { user_data: Some("data".into()), ..job.clone() },
+        NewJob { level: 1, ..job.clone() },
+        NewJob { add_to_header: true, ..job.clone() },
+    ] {
+        let id = asked_again(&desk, &other).await.expect("it is accepted");
+        assert!(id != job.id && id != unmarked.id, "{other:?}");
+    }
+    assert_eq!(desk.list(&[]).await.len(), 8);
 }

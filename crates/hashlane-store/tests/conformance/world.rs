@@ -15,6 +15,7 @@ use hashlane_store::{
 
 /// 2023-11-14: the time at which every world begins.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
+pub(crate) const TWICE_WINDOW: Duration = Duration::from_secs(60);
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
@@ -42,6 +43,7 @@ impl World {
             wall: self.wall.clone(),
             steady: self.steady.clone(),
             queue_defaults: QueueDefaults { jobs_waiting_max: 1_000_000, jobs_running_max: 10_000 },
+            submit_twice_window: TWICE_WINDOW,
         }
     }
 

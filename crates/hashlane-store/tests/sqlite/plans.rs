@@ -149,7 +149,12 @@ async fn no_verb_scans_in_a_store_of_many_finished_jobs_before_and_after_analyze
     let path = folder.path().join("jobs.db");
     let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(1_700_000_000)));
     let queue_defaults = QueueDefaults { jobs_waiting_max: 10, jobs_running_max: 10 };
-    let options = StoreOptions { wall: clock.clone(), steady: clock, queue_defaults };
+    let options = StoreOptions {
+        wall: clock.clone(),
+        steady: clock,
+        queue_defaults,
+        submit_twice_window: std::time::Duration::ZERO,
+    };
     JobStore::open(&format!("sqlite:{}", path.display()), options).await.expect("the store opens").close().await;
 
     let connection = Connection::open(&path).expect("the file opens");

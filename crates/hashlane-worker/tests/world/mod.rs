@@ -45,6 +45,7 @@ impl World {
             wall: Arc::new(SystemClock),
             steady: Arc::new(SteadyClock::start()),
             queue_defaults: QueueDefaults { jobs_waiting_max: 100_000, jobs_running_max: 10_000 },
+            submit_twice_window: Duration::from_secs(60),
         };
         let url = format!("sqlite:{}", directory.path().join("hashlane.db").display());
         let store = JobStore::open(&url, options).await.expect("the store opens");

@@ -152,7 +152,6 @@ fn features_of_later_versions_are_refused_or_told_but_never_ignored() {
         ("[callback]\nsigning_secrets = [\"s\"]", true),
         ("[mq.gz]\nurl = \"amqp://guest:guest@127.0.0.1:5672/%2f\"", false),
         ("[cache]\nresults = true", false),
-        ("[limits]\nsubmit_twice_window = \"10s\"", false),
     ] {
         let later = check(text).expect(text).later;
         assert_eq!(later.iter().map(|it| it.refused).collect::<Vec<_>>(), [refused], "{text}");
