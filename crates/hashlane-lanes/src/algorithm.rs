@@ -46,6 +46,10 @@ pub(crate) trait Compression: 'static {
     /// are not used beside such. Measured by `examples/lanes_speed.rs`.
     const DEDICATED_LANES: usize = 1;
 
+    /// The same for AVX-512, whose lanes are faster and more. Computed from measurements made when this was designed; to
+    /// be confirmed by `examples/lanes_speed.rs`.
+    const DEDICATED_LANES_AVX512: usize = Self::DEDICATED_LANES;
+
     /// The kernels by instructions made for this algorithm, if this CPU has such.
     fn dedicated() -> Option<Ladder<Self::Word>> {
         None

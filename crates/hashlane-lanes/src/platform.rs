@@ -10,7 +10,7 @@ use crate::algorithm::Compression;
 use crate::kernel::{Ladder, Wide};
 use crate::vector::scalar;
 #[cfg(target_arch = "x86_64")]
-use crate::vector::{x86_avx2, x86_sse2};
+use crate::vector::{x86_avx2, x86_avx512, x86_sse2};
 
 /// An instruction set for lanes that this CPU has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +23,8 @@ enum Kind {
     Sse2,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 /// A platform of this build.
@@ -35,6 +37,8 @@ struct Row {
 
 /// What this build can run, best first. The last is always present.
 const ROWS: &[Row] = &[
+    #[cfg(target_arch = "x86_64")]
+    Row { kind: Kind::Avx512, name: "avx512", present: x86_avx512::present },
     #[cfg(target_arch = "x86_64")]
     Row { kind: Kind::Avx2, name: "avx2", present: x86_avx2::present },
     #[cfg(target_arch = "x86_64")]
@@ -94,19 +98,21 @@ impl Platform {
         match self.0 {
             Kind::Scalar => scalar::ladder::<C>(),
             #[cfg(target_arch = "x86_64")]
-            Kind::Sse2 => with_fewer::<C>(x86_sse2::wide::<C>()),
+            Kind::Sse2 => with_fewer::<C>(x86_sse2::wide::<C>(), C::DEDICATED_LANES),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => with_fewer::<C>(x86_avx2::wide::<C>()),
+            Kind::Avx2 => with_fewer::<C>(x86_avx2::wide::<C>(), C::DEDICATED_LANES),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => with_fewer::<C>(x86_avx512::wide::<C>(), C::DEDICATED_LANES_AVX512),
         }
     }
 }
 
 /// The vector kernels of an instruction set, and below them those for fewer lanes: by dedicated instructions, else in
-/// general registers.
-fn with_fewer<C: Compression>(mut wide: Vec<Wide<C::Word>>) -> Ladder<C::Word> {
+/// general registers. `dedicated_lanes` is [`Compression::DEDICATED_LANES`] for that instruction set.
+fn with_fewer<C: Compression>(mut wide: Vec<Wide<C::Word>>, dedicated_lanes: usize) -> Ladder<C::Word> {
     let fewer = C::dedicated().inspect(|_| {
-        wide.retain(|wide| wide.degree >= C::DEDICATED_LANES);
-        wide.iter_mut().for_each(|wide| wide.busy_min = wide.busy_min.max(C::DEDICATED_LANES));
+        wide.retain(|wide| wide.degree >= dedicated_lanes);
+        wide.iter_mut().for_each(|wide| wide.busy_min = wide.busy_min.max(dedicated_lanes));
     });
     let fewer = fewer.unwrap_or_else(scalar::ladder::<C>);
     wide.extend(fewer.wide);
@@ -115,7 +121,7 @@ fn with_fewer<C: Compression>(mut wide: Vec<Wide<C::Word>>) -> Ladder<C::Word> {
 
 /// The fastest way on this CPU to run one message alone.
 pub(crate) fn alone<C: Compression>() -> Ladder<C::Word> {
-    Ladder { wide: Vec::new(), ..with_fewer::<C>(Vec::new()) }
+    Ladder { wide: Vec::new(), ..with_fewer::<C>(Vec::new(), C::DEDICATED_LANES) }
 }
 
 impl fmt::Display for Platform {

@@ -4,9 +4,19 @@
 //! choice between these and lanes, which is `platform.rs`'s.
 
 #[cfg(target_arch = "x86_64")]
+mod x86_md5;
+#[cfg(target_arch = "x86_64")]
 mod x86_sha;
 
 use crate::kernel::Ladder;
+
+/// MD5's: no processor has any, but AVX-512 has what makes its steps shorter.
+pub(crate) fn md5() -> Option<Ladder<u32>> {
+    #[cfg(target_arch = "x86_64")]
+    return x86_md5::md5();
+    #[cfg(not(target_arch = "x86_64"))]
+    return None;
+}
 
 /// SHA-1's.
 pub(crate) fn sha1() -> Option<Ladder<u32>> {

@@ -10,6 +10,8 @@ pub(crate) mod scalar;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_avx2;
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod x86_avx512;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_sse2;
 
 use crate::word::Word;

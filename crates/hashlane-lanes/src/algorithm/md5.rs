@@ -5,7 +5,8 @@
 //! that have no bit in common, which takes one operation out of the chain that each step waits for.
 
 use crate::algorithm::Compression;
-use crate::kernel::Chain;
+use crate::kernel::{Chain, Ladder};
+use crate::single;
 use crate::vector::Vector;
 
 /// The table of section 3.4: T\[i\] is the integer part of 2^32 times abs(sin(i)), i in radians; it begins with T\[1\].
@@ -88,10 +89,15 @@ impl Compression for Md5 {
     type Constants = [u32; 64];
     const CONSTANTS: &'static [u32; 64] = &T;
     const ONE_CHAIN: bool = true;
+    // Where one lane has instructions of AVX-512, four lanes have them too.
+    const DEDICATED_LANES: usize = 5;
 
     #[inline(always)]
     fn compress<V: Vector<Word = u32>>(chain: &mut [V; 8], message: [V; 16], constants: &[u32; 64]) {
         let [mut a, mut b, mut c, mut d, ..] = *chain;
+        // The compiler adds what it saw last at the end of a sum, in the chain that the next step waits for: so it is to
+        // see all constants now, before any function of the chain.
+        let constants = *constants;
 
         // a = b + ((a + f(b, c, d) + X[k] + T[i]) <<< s), where `f` gives the sum of its first argument and the function.
         macro_rules! step {
@@ -173,6 +179,10 @@ impl Compression for Md5 {
         chain[1] = chain[1].add(b);
         chain[2] = chain[2].add(c);
         chain[3] = chain[3].add(d);
+    }
+
+    fn dedicated() -> Option<Ladder<u32>> {
+        single::md5()
     }
 }
 
