@@ -5,6 +5,7 @@
 
 pub(crate) mod jobs;
 pub(crate) mod queues;
+pub(crate) mod sum;
 
 use std::path::PathBuf;
 
@@ -35,6 +36,16 @@ pub(crate) enum Command {
     /// the data directory. Prints one line `ready api=URL admin=URL` on stdout once it answers. SIGTERM and Ctrl-C let
     /// work finish; a second Ctrl-C does not wait.
     Serve(ServeArgs),
+    /// Digests of files and folders now, without a service
+    ///
+    /// Prints what md5sum prints, in the order of the PATHs and then of the names within each folder. A PATH may be a link
+    /// to a file or folder; beneath a folder links are passed over, as `find -type f` does. What cannot be read, is no
+    /// regular file, or changes while it is read is told on stderr and has no digest; the rest goes on.
+    ///
+    /// --format json prints one object per line: `name`, `name_base64` when the name is not UTF-8, `bytes`, and `digests`
+    /// by algorithm. HASHLANE_PLATFORM forces an instruction set: scalar, sse2, avx2, avx512, neon.
+    #[command(after_help = "Exit codes: 0 all fine, 1 a digest differs, 2 something could not be read.")]
+    Sum(sum::SumArgs),
     /// Submit jobs and ask for them
     #[command(subcommand)]
     Job(JobCommand),

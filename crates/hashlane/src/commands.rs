@@ -9,6 +9,7 @@ pub(crate) mod job;
 pub(crate) mod migrate;
 pub(crate) mod queue;
 pub(crate) mod serve;
+pub(crate) mod sum;
 
 mod connection;
 

@@ -31,6 +31,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Sum(args) => commands::sum::run(&args),
         Command::Job(JobCommand::Submit(args)) => commands::job::submit::run(&args),
         Command::Job(JobCommand::Get(args)) => commands::job::get::run(&args),
         Command::Job(JobCommand::Wait(args)) => commands::job::wait::run(&args),

@@ -1,4 +1,4 @@
-//! The async runtimes: one for the service, one for client commands.
+//! What a process runs on: the async runtimes, one for the service, one for client commands, and its limit of open files.
 
 use std::time::Duration;
 
@@ -37,4 +37,16 @@ pub(crate) fn shut_down(runtime: Runtime) {
 
 fn cannot(error: std::io::Error) -> Failure {
     Failure::cannot(format!("cannot start threads: {error}; is the limit of processes or memory reached?"))
+}
+
+/// Every connection and every object being read is an open file; the hard limit is there to be used.
+pub(crate) fn raise_open_files_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+        if let Err(error) = raised {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
 }

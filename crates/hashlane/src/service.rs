@@ -203,7 +203,7 @@ pub(crate) fn store_failure(config: &Config, error: &StoreError) -> Failure {
 }
 
 /// The platform of the lanes: the forced one, which this CPU and this build must have, or the best.
-fn forced_platform() -> Result<Platform, Failure> {
+pub(crate) fn forced_platform() -> Result<Platform, Failure> {
     let forced = std::env::var(PLATFORM).ok();
     Platform::choose(forced.as_deref()).map_err(|error| Failure::cannot(format!("{PLATFORM}: {error}")))
 }

@@ -15,6 +15,7 @@ fn help_texts_are_the_ones_that_were_agreed() {
         "",
         "demo",
         "serve",
+        "sum",
         "job",
         "job submit",
         "job get",
@@ -104,9 +105,7 @@ fn bad_usage_ends_with_2_and_a_suggestion() {
 #[test]
 fn commands_of_later_versions_do_not_exist_as_stubs() {
     let folder = tempfile::tempdir().expect("a folder");
-    for args in [&["sum"] as &[&str], &["deliveries"]] {
-        assert_eq!(run(folder.path(), args).status.code(), Some(2), "{args:?}");
-    }
+    assert_eq!(run(folder.path(), &["deliveries"]).status.code(), Some(2));
 }
 
 #[test]

@@ -321,3 +321,98 @@ impl State {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hashlane_lanes::Algorithm;
+
+    use super::super::batch::End;
+    use super::*;
+
+    fn batch(folder: &Arc<Folder>, files: usize) -> Batch {
+        let mut batch = Batch::new(folder.prefix().clone(), [Algorithm::Md5].into());
+        (0..files).for_each(|_| batch.push_ended(c"name", End::Open, &[]));
+        batch
+    }
+
+    #[test]
+    fn four_big_files_are_dealt_to_two_threads_two_each() {
+        let dealer = Dealer::new(2);
+        let folder = Arc::new(Folder::working());
+        assert!(dealer.push(&folder, batch(&folder, 4)));
+        dealer.walked();
+        let mut files = Vec::new();
+        assert_eq!(dealer.deal(0, 32, false, &mut files), Deal::Some);
+        assert_eq!(files.len(), 4);
+        let mut kept = [0; 2];
+        for file in files {
+            // The first thread opened all of them; it keeps those for which it has no more than the other.
+            match dealer.keep_big(0) {
+                true => kept[0] += 1,
+                false => dealer.leave_big(file),
+            }
+            let mut dealt = Vec::new();
+            if dealer.deal(1, 32, false, &mut dealt) == Deal::Some {
+                kept[1] += 1;
+            }
+        }
+        assert_eq!(kept, [2, 2]);
+    }
+
+    #[test]
+    fn a_thread_without_work_waits_for_what_another_is_opening() {
+        let dealer = Dealer::new(2);
+        let folder = Arc::new(Folder::working());
+        assert!(dealer.push(&folder, batch(&folder, 1)));
+        dealer.walked();
+        let mut files = Vec::new();
+        assert_eq!(dealer.deal(0, 32, false, &mut files), Deal::Some);
+        assert_eq!(dealer.deal(1, 32, false, &mut Vec::new()), Deal::Nothing);
+        assert_eq!(dealer.deal(0, 32, false, &mut Vec::new()), Deal::End);
+        assert_eq!(dealer.deal(1, 32, true, &mut Vec::new()), Deal::End);
+    }
+
+    #[test]
+    fn the_walk_goes_no_further_ahead_than_the_window() {
+        let dealer = Arc::new(Dealer::new(1));
+        let folder = Arc::new(Folder::working());
+        let walking = dealer.clone();
+        let walk = std::thread::spawn(move || {
+            let folder = Arc::new(Folder::working());
+            let mut pushed = 0_usize;
+            while walking.push(&folder, batch(&folder, 200)) {
+                pushed += 1;
+            }
+            pushed
+        });
+        // Files are dealt and none of their results is told, as when the first of them is huge.
+        let mut dealt = Vec::new();
+        let one = batch(&folder, 200).bytes();
+        while dealt.len() / 200 < WINDOW_BYTES / one {
+            dealer.deal(0, 32, true, &mut dealt);
+        }
+        while !dealer.lock().walk_waits {
+            std::thread::yield_now();
+        }
+        assert_eq!(dealer.deal(0, 32, false, &mut dealt), Deal::Nothing);
+        assert!(dealer.lock().window_bytes <= WINDOW_BYTES);
+        dealer.stop();
+        assert_eq!(walk.join().expect("it ends"), WINDOW_BYTES / one);
+    }
+
+    #[test]
+    fn what_had_its_end_before_is_not_dealt() {
+        let dealer = Dealer::new(1);
+        let folder = Arc::new(Folder::working());
+        let mut mixed = Batch::new(folder.prefix().clone(), [Algorithm::Md5].into());
+        for number in 0..40 {
+            let end = if number % 2 == 0 { End::Hashed(0) } else { End::Open };
+            mixed.push_ended(c"name", end, &[]);
+        }
+        dealer.push(&folder, mixed);
+        dealer.walked();
+        let mut dealt = Vec::new();
+        while dealer.deal(0, 32, true, &mut dealt) != Deal::End {}
+        assert!(dealt.iter().map(|entry| entry.index).eq((0..40).filter(|index| index % 2 == 1)));
+    }
+}

@@ -279,3 +279,163 @@ fn end(bench: &Bench, entry: &Entry, end: Result<(u64, &[Digest]), SumError>) {
         Err(error) => entry.batch.fail(entry.index, error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! What changes while a file is read is arranged here step by step; through the command it would be a race.
+
+    use std::ffi::CString;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
+
+    use hashlane_lanes::Algorithm;
+
+    use super::super::batch::{Batch, End};
+    use super::super::folder::Folder;
+    use super::*;
+
+    struct World {
+        dir: tempfile::TempDir,
+        bench: Rc<Bench>,
+    }
+
+    impl World {
+        fn new() -> World {
+            let dealer = Arc::new(Dealer::new(1));
+            let bench = Rc::new(Bench { dealer, thread: 0, devices: RefCell::default() });
+            World { dir: tempfile::tempdir().expect("a temporary folder"), bench }
+        }
+
+        fn write(&self, content: &[u8]) {
+            fs::write(self.path(), content).expect("written");
+        }
+
+        fn path(&self) -> std::path::PathBuf {
+            self.dir.path().join("a")
+        }
+
+        fn entry(&self) -> Entry {
+            entry(&self.path())
+        }
+
+        /// Opens the file when its last change is older than the clock's tick.
+        fn open(&self) -> SumFile {
+            loop {
+                let file = SumFile::open(&self.bench, self.entry()).expect("it exists");
+                if Look::at(&file.file).is_ok_and(|look| look.is_older_than(file.opened)) {
+                    return file;
+                }
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn entry(path: &Path) -> Entry {
+        let name = CString::new(path.as_os_str().as_bytes()).expect("no NUL");
+        let folder = Arc::new(Folder::working());
+        let mut batch = Batch::new(folder.prefix().clone(), [Algorithm::Md5].into());
+        batch.push_ended(&name, End::Open, &[]);
+        Entry { folder, batch: Arc::new(batch), index: 0, tries: 0, since: None, big: false }
+    }
+
+    fn end_of(entry: &Entry) -> Option<Result<u64, String>> {
+        match entry.batch.take(0, &mut Vec::new()) {
+            End::Open => None,
+            End::Hashed(bytes) => Some(Ok(bytes)),
+            End::Failed(error) => Some(Err(error.message)),
+        }
+    }
+
+    #[test]
+    fn an_untouched_file_is_read_whole_with_one_look() {
+        let world = World::new();
+        for content in [&b""[..], b"hello", &[7; 100], &[8; 1000]] {
+            world.write(content);
+            let mut read = Vec::new();
+            let bytes = world.open().read_all(&mut [0; 100], |bytes| read.extend_from_slice(bytes));
+            assert_eq!((bytes, &read[..]), (Ok(Some(content.len() as u64)), content));
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_has_no_digest() {
+        let rewrite: fn(&Path) = |path| {
+            use std::os::unix::fs::FileExt;
+            File::options().write(true).open(path).and_then(|file| file.write_all_at(b"!", 150)).expect("rewritten");
+        };
+        let cut: fn(&Path) =
+            |path| File::options().write(true).open(path).and_then(|file| file.set_len(120)).expect("cut");
+        let grow: fn(&Path) =
+            |path| File::options().write(true).open(path).and_then(|file| file.set_len(900)).expect("grown");
+        let turn_back: fn(&Path) = |path| {
+            let modified = fs::metadata(path).and_then(|facts| facts.modified()).expect("a time");
+            let file = File::options().write(true).open(path).expect("opened");
+            std::os::unix::fs::FileExt::write_all_at(&file, b"!", 150).expect("rewritten");
+            file.set_modified(modified).expect("set");
+        };
+        for change in [rewrite, cut, grow, turn_back] {
+            for changed_at in [0, 1, 2] {
+                let world = World::new();
+                world.write(&[7; 200]);
+                let mut file = world.open();
+                let mut turns = 0;
+                if changed_at == 0 {
+                    change(&world.path());
+                }
+                let read = file.read_all(&mut [0; 100], |_| {
+                    turns += 1;
+                    if turns == changed_at {
+                        change(&world.path());
+                    }
+                });
+                assert_eq!(read, Ok(None), "changed at {changed_at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_is_read_as_it_was_opened() {
+        let world = World::new();
+        world.write(b"hello");
+        let mut file = world.open();
+        fs::write(world.dir.path().join("b"), b"HELLO").expect("written");
+        fs::rename(world.dir.path().join("b"), world.path()).expect("replaced");
+        let mut read = Vec::new();
+        // The rename changed the old file's count of links, so that it is looked at again, and then it is the new one.
+        if file.read_all(&mut [0; 100], |bytes| read.extend_from_slice(bytes)) != Ok(None) {
+            assert_eq!(read, b"hello");
+        }
+    }
+
+    #[test]
+    fn a_file_that_keeps_changing_is_given_up_with_an_error() {
+        let world = World::new();
+        world.write(b"hello");
+        let mut entry = world.entry();
+        (entry.tries, entry.since) = (TRIES_MIN, Instant::now().checked_sub(TRYING_TIME));
+        // It is looked at first now; while it is fresh it goes back, and it was tried for long enough.
+        let fresh = (0..1000).any(|_| {
+            world.write(b"hello");
+            let tried = entry.clone();
+            SumFile::open(&world.bench, tried).is_none()
+        });
+        assert!(fresh);
+        assert_eq!(end_of(&entry), Some(Err(SumError::changing().message)));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_waited_for() {
+        let world = World::new();
+        rustix::fs::mknodat(rustix::fs::CWD, world.path(), rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("made");
+        for (path, error) in [
+            (world.path().as_path(), SumError::special()),
+            (world.dir.path(), SumError::folder()),
+            (Path::new("/dev/zero"), SumError::special()),
+        ] {
+            let entry = entry(path);
+            let mut file = SumFile::open(&world.bench, entry).expect("it opens");
+            assert_eq!(file.read_all(&mut [0; 100], |_| {}), Err(error), "{}", path.display());
+        }
+    }
+}

@@ -24,7 +24,7 @@ const SIGXFSZ: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = super::config::load(&args.settings)?;
     log::start(args.log, "info")?;
-    raise_open_files_limit();
+    runtime::raise_open_files_limit();
     let runtime = runtime::of_service()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::new()?;
@@ -157,16 +157,4 @@ fn say_ready(service: &Service) -> Result<(), Failure> {
 /// A closed stderr is no reason to stop serving.
 fn eprint_lossy(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
-}
-
-/// Every connection and every object being read is an open file; the hard limit is there to be used.
-fn raise_open_files_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-        if let Err(error) = raised {
-            tracing::debug!(%error, "the limit of open files stays as it is");
-        }
-    }
 }
