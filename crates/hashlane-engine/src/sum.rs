@@ -120,14 +120,16 @@ impl Sums {
     }
 
     /// The next result, in the order in which files were fed; none when there are no more. `idle` is called when the
-    /// next result is not there yet and nothing else came for a while, so that what is known can be shown.
-    pub fn next(&mut self, mut idle: impl FnMut()) -> Option<Summed<'_>> {
+    /// next result is not there yet and nothing else came for a while, so that what is known can be shown; it says
+    /// whether to go on waiting, and there is no result when it does not.
+    pub fn next(&mut self, mut idle: impl FnMut() -> bool) -> Option<Summed<'_>> {
         loop {
             let Some(batch) = &self.batch else {
                 match self.dealer.next_batch(TOLD_WITHIN) {
                     (Some(batch), _) => (self.batch, self.index) = (Some(batch), 0),
                     (None, true) => return None,
-                    (None, false) => idle(),
+                    (None, false) if !idle() => return None,
+                    (None, false) => {}
                 }
                 continue;
             };
@@ -141,8 +143,8 @@ impl Sums {
                     self.error = Some(Box::new(SumError::from(Interruption::Panicked)));
                 }
                 End::Open => {
-                    if !batch.wait(TOLD_WITHIN) {
-                        idle();
+                    if !batch.wait(TOLD_WITHIN) && !idle() {
+                        return None;
                     }
                     continue;
                 }

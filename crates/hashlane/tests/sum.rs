@@ -291,3 +291,18 @@ fn bad_usage_says_what_to_give_instead() {
     assert_eq!(forced.status.code(), Some(2));
     assert!(stderr(&forced).contains("HASHLANE_PLATFORM"), "{}", stderr(&forced));
 }
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_at_once() {
+    let folder = folder();
+    // Nobody waits for the digest of so much.
+    fs::File::create(folder.path().join("huge")).and_then(|file| file.set_len(1 << 40)).expect("made");
+    write(folder.path(), b"list", HELLO.as_bytes());
+    let mut command = hashlane(folder.path());
+    command.args(["sum", "list", "huge", "huge", "huge"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("cannot write to stdout"), "{}", stderr(&output));
+}

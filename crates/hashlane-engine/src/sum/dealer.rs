@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,8 @@ pub(crate) struct Dealer {
     room: Condvar,
     /// The reader of results waits here for the next batch.
     batches: Condvar,
+    /// As in the state, for those who look at every turn.
+    stopped: AtomicBool,
     pub(crate) progress: Arc<SumProgress>,
 }
 
@@ -121,6 +123,7 @@ impl Dealer {
             work: Condvar::new(),
             room: Condvar::new(),
             batches: Condvar::new(),
+            stopped: AtomicBool::new(false),
             progress: Arc::default(),
         }
     }
@@ -159,13 +162,15 @@ impl Dealer {
     /// Ends everything soon.
     pub(crate) fn stop(&self) {
         self.lock().stopped = true;
+        self.stopped.store(true, Ordering::Relaxed);
         self.work.notify_all();
         self.room.notify_all();
         self.batches.notify_all();
     }
 
+    /// Whether nobody wants results any more.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.lock().stopped
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// The next batch of results, complete or not; none after `timeout`, and none when there are no more.

@@ -187,6 +187,9 @@ impl SumFile {
     /// Reads all of it into `take`, outside of any lanes. `Ok(None)` when it changed.
     pub(crate) fn read_all(&mut self, space: &mut [u8], mut take: impl FnMut(&[u8])) -> Result<Option<u64>, SumError> {
         loop {
+            if self.bench.dealer.is_stopped() {
+                return Ok(None);
+            }
             let read = self.fill(space)?;
             take(&space[..read]);
             if self.is_to_be_looked_at(read) {
@@ -234,6 +237,10 @@ impl Occupant for SumFile {
             }
         }
         Ok(turn)
+    }
+
+    fn given_up(&self) -> bool {
+        self.bench.dealer.is_stopped()
     }
 
     fn finish(self, finished: &Finished) {

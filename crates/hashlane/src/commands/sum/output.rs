@@ -35,10 +35,10 @@ impl Output {
         }
     }
 
-    /// Writes what there is. What goes wrong is told by [`Output::settle`].
-    pub(super) fn flush(&mut self) {
-        if self.results.is_empty() {
-            return;
+    /// Writes what there is. Returns whether that is of any use; what goes wrong is told by [`Output::settle`].
+    pub(super) fn flush(&mut self) -> bool {
+        if self.results.is_empty() || self.broken.is_some() {
+            return self.broken.is_none();
         }
         let results = &self.results;
         let mut stdout = std::io::stdout().lock();
@@ -46,6 +46,7 @@ impl Output {
         let written = if self.shared { self.progress.aside(write) } else { write() };
         self.broken = written.err();
         self.results.clear();
+        self.broken.is_none()
     }
 
     /// A line on stderr, after the results before it.
