@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use hashlane_job::{Checkpoint, Event, Job, JobId, JobState, Lease, Stage, Timestamp};
+use hashlane_job::{Event, JobId, JobState, Lease, Stage, Timestamp};
 use rusqlite::{OptionalExtension, Row};
 
 use super::Writer;
 use super::claim_deliver::due_callbacks;
-use super::job_row::read_job;
+use super::job_row::{Live, read_live_job};
 use super::tally::{Place, QueueKey};
 use super::turns::Candidate;
 use super::writer::moved;
@@ -71,16 +71,14 @@ impl Claim {
         let mut statement = writer.connection.prepare_cached(include_str!("claim_lease.sql"))?;
         let lapses = now.plus(self.lease);
         let parameters = (row.id.to_bytes(), token.secret.cast_signed(), lapses.unix_millis(), started);
-        let (attempts, checkpoint): (u32, Option<Vec<u8>>) =
-            statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        statement.execute(parameters)?;
         drop(statement);
         if self.stage == Stage::Hash {
             moved(JobState::Waiting, Event::Claim).map_err(group)?;
             writer.tally.step(row.key, Place::Ready, Place::Leased);
         }
         match read_whole(writer, row, now) {
-            Ok(job) => {
-                let checkpoint = checkpoint.map(Checkpoint::from_bytes);
+            Ok(Live { job, attempts, checkpoint }) => {
                 Ok(Some(Lease { token, stage: self.stage, attempt: attempts + 1, checkpoint, job }))
             }
             Err(error) if matches!(error.kind, StoreErrorKind::Corrupt | StoreErrorKind::DamagedJob(_)) => {
@@ -98,10 +96,11 @@ impl Claim {
     }
 }
 
-fn read_whole(writer: &Writer, row: &Due, now: Timestamp) -> Result<Job, StoreError> {
+/// The job with what its live row says.
+fn read_whole(writer: &Writer, row: &Due, now: Timestamp) -> Result<Live, StoreError> {
     let missing = || StoreError::damaged(row.id, "row");
     let bucket = writer.directory.bucket_name(row.key.bucket).ok_or_else(missing)?;
-    read_job(&writer.connection, bucket, row.key.bucket, row.id, now)?.ok_or_else(missing)
+    read_live_job(&writer.connection, bucket, row.key.bucket, row.id, now)?.ok_or_else(missing)
 }
 
 /// After a write, what is damaged cannot fail alone any more.

@@ -5,4 +5,3 @@ update live set
   started_ms = coalesce(started_ms, ?4),
   progress = 0
 where id = ?1
-returning attempts, checkpoint

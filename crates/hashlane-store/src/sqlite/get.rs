@@ -20,6 +20,10 @@ pub(super) async fn get(
     let (bucket, ids) = (bucket.clone(), ids.to_vec());
     readers
         .read(move |connection| {
+            // One statement is one point in time by itself.
+            if let [id] = ids[..] {
+                return Ok(read_job(connection, &bucket, number, id, now)?.into_iter().collect());
+            }
             let transaction = connection.transaction()?;
             ids.iter().filter_map(|id| read_job(&transaction, &bucket, number, *id, now).transpose()).collect()
         })

@@ -1,8 +1,8 @@
 //! A whole job from its rows: the wide one, its queue, and the live one if there is one. Reads the columns of `get.sql`.
 
 use hashlane_job::{
-    BucketName, CallbackRequest, CallbackTarget, Delivery, DeliveryState, FailureCode, FileFacts, Job, JobError, JobId,
-    JobState, NewJob, ObjectRef, QueueId, Stage, Timestamp,
+    BucketName, CallbackRequest, CallbackTarget, Checkpoint, Delivery, DeliveryState, FailureCode, FileFacts, Job,
+    JobError, JobId, JobState, NewJob, ObjectRef, QueueId, Stage, Timestamp,
 };
 use hashlane_lanes::{Algorithm, Digest};
 use rusqlite::types::FromSql;
@@ -23,6 +23,29 @@ pub(super) fn read_job(
     id: JobId,
     now: Timestamp,
 ) -> Result<Option<Job>, StoreError> {
+    Ok(read_live_job(connection, bucket, bucket_number, id, now)?.map(|live| live.job))
+}
+
+/// A job with what only its live row knows.
+pub(super) struct Live {
+    pub(super) job: Job,
+    /// How many attempts at its stage have ended; 0 when nothing is left to do for the job.
+    pub(super) attempts: u32,
+    /// Where an earlier attempt at a large object was.
+    pub(super) checkpoint: Option<Checkpoint>,
+}
+
+/// As [`read_job`], with what only the live row knows.
+///
+/// # Errors
+/// As [`read_job`].
+pub(super) fn read_live_job(
+    connection: &Connection,
+    bucket: &BucketName,
+    bucket_number: i64,
+    id: JobId,
+    now: Timestamp,
+) -> Result<Option<Live>, StoreError> {
     let mut statement = connection.prepare_cached(include_str!("get.sql"))?;
     let job = statement
         .query_row((bucket_number, id.to_bytes()), |row| {
@@ -65,10 +88,11 @@ struct LiveRow {
     code: Option<String>,
     said: Option<String>,
     said_time: Option<Timestamp>,
+    checkpoint: Option<Checkpoint>,
 }
 
 impl JobRow<'_> {
-    fn job(mut self, bucket: &BucketName, now: Timestamp) -> Result<Job, StoreError> {
+    fn job(mut self, bucket: &BucketName, now: Timestamp) -> Result<Live, StoreError> {
         // Fields of a struct are evaluated in the order in which they are written: the order of the columns.
         let _id: [u8; 16] = self.columns.take()?;
         let key = self.columns.take()?;
@@ -106,26 +130,21 @@ impl JobRow<'_> {
             (word, _) => JobState::from_word(word).ok_or_else(|| self.corrupt("state"))?,
         };
         let job = Job { request, state, queue_paused, progress, started, ended, facts, error, target, delivery };
-        Ok(match live {
-            None => job,
-            Some(live) => match live.stage {
-                Stage::Hash => Job {
-                    progress: if state == JobState::Running { live.progress } else { 0 },
-                    started: live.started,
-                    error: last_error(live.code, live.said),
-                    ..job
-                },
-                Stage::Deliver => Job {
-                    delivery: Delivery {
-                        attempts: live.attempts,
-                        last: live.said,
-                        last_time: live.said_time,
-                        ..job.delivery
-                    },
-                    ..job
-                },
+        let Some(live) = live else { return Ok(Live { job, attempts: 0, checkpoint: None }) };
+        let (attempts, checkpoint) = (live.attempts, live.checkpoint);
+        let job = match live.stage {
+            Stage::Hash => Job {
+                progress: if state == JobState::Running { live.progress } else { 0 },
+                started: live.started,
+                error: last_error(live.code, live.said),
+                ..job
             },
-        })
+            Stage::Deliver => Job {
+                delivery: Delivery { attempts, last: live.said, last_time: live.said_time, ..job.delivery },
+                ..job
+            },
+        };
+        Ok(Live { job, attempts, checkpoint })
     }
 
     fn callback(&mut self) -> Result<CallbackRequest, StoreError> {
@@ -198,6 +217,7 @@ impl JobRow<'_> {
             code: self.columns.take()?,
             said: self.columns.take()?,
             said_time: self.columns.take_time()?,
+            checkpoint: self.columns.take::<Option<Vec<u8>>>()?.map(Checkpoint::from_bytes),
         }))
     }
 

@@ -296,6 +296,7 @@ pub(super) fn moved(from: JobState, event: Event) -> Result<JobState, StoreError
 #[cfg(test)]
 mod tests {
     use hashlane_job::{BucketName, ManualClock};
+    use rusqlite::StatementStatus;
 
     use super::*;
     use crate::QueueDefaults;
@@ -362,6 +363,26 @@ mod tests {
         in_transaction(&mut writer, &Ping).expect("the store writes");
         let names: Vec<_> = writer.directory.services().into_iter().map(|service| service.bucket).collect();
         assert_eq!(names, [BucketName::parse("kept-1").expect("a name")]);
+    }
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_is_bound_to_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder is made");
+        let writer = writer(&folder);
+        let statements = [
+            (include_str!("claim.sql"), [(1, 10), (2, 20), (3, 30)]),
+            (include_str!("get.sql"), [(1, 10), (2, 20), (3, 30)]),
+            (include_str!("settle_held.sql"), [(1, 10), (2, 20), (3, 30)]),
+        ];
+        for (sql, bindings) in statements {
+            for (first, second) in bindings {
+                let mut statement = writer.connection.prepare_cached(sql).expect("the statement is sound");
+                let mut rows = statement.query((first, second)).expect("it runs");
+                while rows.next().expect("it runs").is_some() {}
+            }
+            let statement = writer.connection.prepare_cached(sql).expect("the statement is sound");
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
     }
 
     #[test]
