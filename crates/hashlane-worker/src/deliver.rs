@@ -59,11 +59,11 @@ impl Stepper for DeliverStep {
         let target = lease.job.target.as_ref();
         let kind = finished::kind(target);
         finished::count_callback(kind, word);
-        let receiver = target.map(receiver_name).unwrap_or_default();
         let (job, attempt) = (lease.token.job, lease.attempt);
         if word == "delivered" {
-            tracing::info!(%job, kind, receiver, attempt, outcome = word, said, "callback");
+            tracing::debug!(%job, kind, attempt, outcome = word, said, "callback");
         } else {
+            let receiver = target.map(receiver_name).unwrap_or_default();
             tracing::warn!(%job, kind, receiver, attempt, outcome = word, said, "callback");
         }
     }

@@ -5,8 +5,11 @@
 //! that a step ends at once when its lease is lost, that a panic in a step is a failed attempt and not the end of the
 //! worker, and that exactly one outcome is settled for each lease that is not lost.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hashlane_engine::ReadProgress;
@@ -15,7 +18,7 @@ use hashlane_store::{Settled, StoreErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::complaint::Complaint;
 use crate::keeper::Held;
@@ -132,24 +135,20 @@ impl<L: Leases, S: Stepper> Step<L, S> {
         if held.is_lost() {
             return;
         }
-        let mut running = AbortOnDropHandle::new(tokio::spawn({
-            let (stepper, lease, progress) = (self.stepper.clone(), lease.clone(), held.progress().clone());
-            async move { stepper.step(&lease, &progress).await }
-        }));
-        let outcome = tokio::select! {
+        let outcome = {
+            let mut step = pin!(until_panic(self.stepper.step(&lease, held.progress())));
+            tokio::select! {
             biased;
-            ended = &mut running => match ended {
-                Ok(outcome) => outcome,
-                Err(_) => self.stepper.panicked(&lease),
-            },
+            ended = &mut step => {
+                ended.unwrap_or_else(|_panic| self.stepper.panicked(&lease))
+            }
+            // The step is dropped here, before its slot is free.
             () = held.lost() => {
                 tracing::debug!(job = %lease.token.job, stage = lease.stage.word(), "the lease was lost, the work stops");
-                running.abort();
-                // The slot is free when the work has really ended.
-                running.await.ok();
                 return;
             }
-            () = self.give_back.cancelled() => self.leave(&held, running).await,
+            () = self.give_back.cancelled() => self.leave(&held, step.as_mut()).await,
+            }
         };
         if let Some(receiver_slot) = receiver_slot {
             receiver_slot.ended(&outcome);
@@ -164,21 +163,12 @@ impl<L: Leases, S: Stepper> Step<L, S> {
 
 impl<L: Leases, S: Stepper> Step<L, S> {
     /// Ends a step in the middle: what it has hashed is stored as a checkpoint, and the rest is somebody else's.
-    async fn leave(&self, held: &Held, mut running: AbortOnDropHandle<Outcome>) -> Outcome {
-        let wait = match held.lease().stage {
-            Stage::Hash => {
-                held.progress().leave();
-                LAST_CHECKPOINT_TIME_MAX
-            }
-            Stage::Deliver => Duration::ZERO,
-        };
-        match timeout(wait, &mut running).await {
-            // It came to its end just now.
-            Ok(Ok(outcome @ Outcome::Hashed(_))) => return outcome,
-            Ok(_) => {}
-            Err(_) => {
-                running.abort();
-                running.await.ok();
+    async fn leave(&self, held: &Held, step: Pin<&mut impl Future<Output = std::thread::Result<Outcome>>>) -> Outcome {
+        if held.lease().stage == Stage::Hash {
+            held.progress().leave();
+            // It may just as well have come to its end.
+            if let Ok(Ok(outcome @ Outcome::Hashed(_))) = timeout(LAST_CHECKPOINT_TIME_MAX, step).await {
+                return outcome;
             }
         }
         if let Some(renewal) = held.checkpoint_renewal() {
@@ -189,6 +179,18 @@ impl<L: Leases, S: Stepper> Step<L, S> {
         }
         Outcome::GivenBack
     }
+}
+
+/// Runs a step to its end, or to its panic. In the same task: another one for each job would cost more than a small object's
+/// hashing.
+async fn until_panic<T>(step: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut step = pin!(step);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(context))) {
+        Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 /// Settles leases that were not worked on, all at once so that the store can join them into one commit.
