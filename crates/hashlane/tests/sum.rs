@@ -195,7 +195,7 @@ fn what_cannot_be_read_is_told_and_counted_and_the_rest_goes_on() {
 
     let output = run(directory, &["sum", "d", "d/a"]);
     assert_eq!(stdout(&output), format!("{HELLO}  d/a\n"));
-    assert_eq!(stderr(&output), "hashlane: d: it is a folder; give -r to sum what is in it\n");
+    assert_eq!(stderr(&output), "hashlane: d: it is a folder; -r sums the files in it\n");
     assert_eq!(output.status.code(), Some(2));
 }
 

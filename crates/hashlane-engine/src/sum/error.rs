@@ -32,7 +32,7 @@ impl SumError {
     }
 
     pub(crate) fn folder() -> SumError {
-        SumError::new("it is a folder; give -r to sum what is in it")
+        SumError::new("it is a folder; -r sums the files in it")
     }
 }
 

@@ -47,11 +47,11 @@ impl Progress {
                 // Not waited for: it may be in a call that hangs, and its result is of no use any more then.
                 std::thread::spawn(move || count(&its_stop).map(|counted| total.set(counted)));
             }
+            its_bar.set_message("0 files");
             its_bar.set_style(style("{spinner} {binary_bytes}, {msg}, {binary_bytes_per_sec}"));
             let mut told = false;
             loop {
                 let files = done.files.load(Ordering::Relaxed);
-                its_bar.set_position(done.bytes.load(Ordering::Relaxed));
                 match total.get() {
                     None => its_bar.set_message(format!("{files} files")),
                     Some(SumTotal { files: all, bytes }) => {
@@ -65,6 +65,8 @@ impl Progress {
                         its_bar.set_message(format!("{files} of {all} files"));
                     }
                 }
+                // Drawn with this, so it comes last.
+                its_bar.set_position(done.bytes.load(Ordering::Relaxed));
                 its_bar.tick();
                 if end.recv_timeout(SHOWN_EVERY) != Err(RecvTimeoutError::Timeout) {
                     return;
