@@ -1,12 +1,19 @@
 //! The digest algorithms by name, and the list of them.
 //!
-//! An algorithm is one file in `algorithm/` that implements [`Compression`], and one line in the list below; everything
-//! else (names, lengths, kernels of every platform, states) follows from these. What the files leave out on purpose is
-//! the handling of bytes: padding, buffering and byte order are done once for all of them.
+//! An algorithm is one file in `algorithm/` that implements [`Compression`], or [`Stream`](crate::streamed::Stream) when it is
+//! fast by nature inside one message, and one line in the list below; everything else (names, lengths, kernels of every
+//! platform, states) follows from these. What the files leave out on purpose is the handling of bytes: padding, buffering
+//! and byte order are done once for all of them.
 
+mod blake3;
+mod crc32c;
+mod crc64;
+mod crc64nvme;
 pub(crate) mod md5;
 pub(crate) mod sha1;
 pub(crate) mod sha256;
+pub(crate) mod sha512;
+mod xxh3;
 
 use std::fmt;
 
@@ -14,6 +21,7 @@ use crate::chained::Chained;
 use crate::kernel::{Chain, Ladder};
 use crate::platform::Platform;
 use crate::running::{Method, Running};
+use crate::streamed::Streamed;
 use crate::vector::Vector;
 use crate::word::Word;
 
@@ -83,6 +91,14 @@ macro_rules! algorithms {
                 }
             }
 
+            /// Whether a running digest can be taken out as a [`State`](crate::State) and go on elsewhere. The others must be
+            /// computed from the first byte again.
+            pub const fn resumable(self) -> bool {
+                match self {
+                    $(Algorithm::$name => <$method>::RESUMABLE,)*
+                }
+            }
+
             /// See [`Method::BLOCK_BYTES`].
             pub(crate) const fn block_bytes(self) -> usize {
                 match self {
@@ -121,6 +137,18 @@ algorithms! {
     Sha1 = Chained<sha1::Sha1>,
     /// SHA-256, FIPS 180-4: 32 bytes.
     Sha256 = Chained<sha256::Sha256>,
+    /// SHA-512, FIPS 180-4: 64 bytes.
+    Sha512 = Chained<sha512::Sha512>,
+    /// CRC-64/XZ, as COS reports it: 8 bytes, big-endian.
+    Crc64 = Streamed<crc64::Crc64>,
+    /// CRC-64/NVME: 8 bytes, big-endian.
+    Crc64Nvme = Streamed<crc64nvme::Crc64Nvme>,
+    /// CRC-32C, RFC 3720: 4 bytes, big-endian.
+    Crc32c = Streamed<crc32c::Crc32c>,
+    /// XXH3 with 128 bits: 16 bytes, in the canonical form. Not [resumable](Algorithm::resumable).
+    Xxh3 = Streamed<xxh3::Xxh3>,
+    /// BLAKE3: 32 bytes. Not [resumable](Algorithm::resumable).
+    Blake3 = Streamed<blake3::Blake3>,
 }
 
 impl Algorithm {

@@ -19,6 +19,7 @@ impl<C: Compression> Method for Chained<C> {
     const NAME: &'static str = C::NAME;
     const DIGEST_BYTES: usize = C::WORDS * C::Word::BYTES;
     const BLOCK_BYTES: usize = C::Word::BLOCK_BYTES;
+    const RESUMABLE: bool = true;
 
     fn pad(area: &mut [u8], rest: usize, message_bytes: u64) -> usize {
         pad::<C>(area, rest, message_bytes)

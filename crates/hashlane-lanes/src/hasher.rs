@@ -69,9 +69,11 @@ impl Hasher {
         self.value()
     }
 
-    /// What is needed to go on with this message elsewhere.
-    pub fn export(&self) -> State {
-        State::new(self.message_bytes, vec![self.value()], &self.rest[..self.rest_bytes()])
+    /// What is needed to go on with this message elsewhere; `None` when the algorithm is not
+    /// [resumable](Algorithm::resumable).
+    pub fn export(&self) -> Option<State> {
+        let rest = &self.rest[..self.rest_bytes()];
+        self.algorithm.resumable().then(|| State::new(self.message_bytes, vec![self.value()], rest))
     }
 
     /// Goes on with a message; `None` when the state is not of one algorithm alone.

@@ -329,9 +329,11 @@ impl Lanes {
     }
 
     /// What is needed to go on with a message elsewhere: all that it was fed so far is in the state. `None` when the message
-    /// has ended, since then its digests are only a few steps away.
+    /// has ended, since then its digests are only a few steps away, and when one of its algorithms is not
+    /// [resumable](Algorithm::resumable).
     pub fn export(&mut self, slot: Slot) -> Option<State> {
-        if self.message(slot).ended {
+        let message = self.message(slot);
+        if message.ended || !message.algorithms().iter().all(|algorithm| algorithm.resumable()) {
             return None;
         }
         self.catch_up(slot);

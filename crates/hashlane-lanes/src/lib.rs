@@ -24,6 +24,7 @@ mod running;
 mod single;
 mod slot;
 mod state;
+mod streamed;
 mod vector;
 mod word;
 

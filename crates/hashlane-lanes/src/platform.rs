@@ -2,12 +2,15 @@
 //!
 //! What it promises: a [`Platform`] value exists only for what this CPU has, so whoever holds one may run on it. `scalar` is
 //! plain portable code and nothing else, and so the oracle; every other platform takes the CPU's instructions for one
-//! algorithm too, where they are faster than lanes. What it leaves out on purpose: reading the environment.
+//! algorithm too, where they are faster than lanes. What it leaves out on purpose: reading the environment, and the
+//! algorithms that are not run in lanes, whose crates choose instructions for themselves.
 
 use std::fmt;
 
 use crate::algorithm::Compression;
 use crate::kernel::{Ladder, Wide};
+#[cfg(target_arch = "aarch64")]
+use crate::vector::arm_neon;
 use crate::vector::scalar;
 #[cfg(target_arch = "x86_64")]
 use crate::vector::{x86_avx2, x86_avx512, x86_sse2};
@@ -25,6 +28,8 @@ enum Kind {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 /// A platform of this build.
@@ -43,6 +48,8 @@ const ROWS: &[Row] = &[
     Row { kind: Kind::Avx2, name: "avx2", present: x86_avx2::present },
     #[cfg(target_arch = "x86_64")]
     Row { kind: Kind::Sse2, name: "sse2", present: x86_sse2::present },
+    #[cfg(target_arch = "aarch64")]
+    Row { kind: Kind::Neon, name: "neon", present: arm_neon::present },
     Row { kind: Kind::Scalar, name: "scalar", present: || true },
 ];
 
@@ -93,17 +100,29 @@ impl Platform {
         algorithm.lanes(self, 1).degree()
     }
 
-    /// The kernels of an algorithm: the one match on platform.
-    pub(crate) fn ladder<C: Compression>(self) -> Ladder<C::Word> {
+    /// The vector kernels of an algorithm: the one match on platform. `None` for plain portable code.
+    pub(crate) fn wide<C: Compression>(self) -> Option<Vec<Wide<C::Word>>> {
         match self.0 {
-            Kind::Scalar => scalar::ladder::<C>(),
+            Kind::Scalar => None,
             #[cfg(target_arch = "x86_64")]
-            Kind::Sse2 => with_fewer::<C>(x86_sse2::wide::<C>(), C::DEDICATED_LANES),
+            Kind::Sse2 => Some(x86_sse2::wide::<C>()),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => with_fewer::<C>(x86_avx2::wide::<C>(), C::DEDICATED_LANES),
+            Kind::Avx2 => Some(x86_avx2::wide::<C>()),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => with_fewer::<C>(x86_avx512::wide::<C>(), C::DEDICATED_LANES_AVX512),
+            Kind::Avx512 => Some(x86_avx512::wide::<C>()),
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => Some(arm_neon::wide::<C>()),
         }
+    }
+
+    /// The kernels of an algorithm.
+    pub(crate) fn ladder<C: Compression>(self) -> Ladder<C::Word> {
+        let dedicated_lanes = match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => C::DEDICATED_LANES_AVX512,
+            _ => C::DEDICATED_LANES,
+        };
+        self.wide::<C>().map_or_else(scalar::ladder::<C>, |wide| with_fewer::<C>(wide, dedicated_lanes))
     }
 }
 

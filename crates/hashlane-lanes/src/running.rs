@@ -1,6 +1,7 @@
 //! The running digests of one algorithm, one for each slot.
 //!
-//! What it promises: the scheduler and [`Hasher`](crate::Hasher) run every algorithm alike, whatever its words. One call
+//! What it promises: the scheduler and [`Hasher`](crate::Hasher) run every algorithm alike, whether its messages go side by
+//! side ([`Chained`](crate::chained::Chained)) or each by itself ([`Streamed`](crate::streamed::Streamed)). One call
 //! through the trait runs many blocks, so what the call costs does not show. What it leaves out on purpose: where the bytes
 //! are and which of them wait; `row.rs` knows that.
 
@@ -20,6 +21,8 @@ pub(crate) trait Method {
     const DIGEST_BYTES: usize;
     /// Until its end a message is run in multiples of this, a power of two.
     const BLOCK_BYTES: usize;
+    /// Whether [`Running::value`] of a message that has not ended is all that is needed to go on with it elsewhere.
+    const RESUMABLE: bool;
 
     /// Writes the padding of a message of `message_bytes` behind its last `rest` bytes, which `area` begins with. Returns the
     /// length of both together: what is yet to be run.

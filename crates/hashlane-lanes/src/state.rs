@@ -71,8 +71,8 @@ impl State {
         bytes
     }
 
-    /// Reads the byte form. `None` when it is of another version, cut or too long, has no algorithm, one twice or one that is
-    /// not known here, or counts more bytes than a message may have.
+    /// Reads the byte form. `None` when it is of another version, cut or too long, has no algorithm, one twice or one that
+    /// is not known or not resumable here, or counts more bytes than a message may have.
     pub fn from_bytes(bytes: &[u8]) -> Option<State> {
         let (&[version], bytes) = bytes.split_first_chunk()?;
         let (message_bytes, bytes) = bytes.split_first_chunk()?;
@@ -86,7 +86,7 @@ impl State {
             let (&[name_bytes], rest) = bytes.split_first_chunk()?;
             let (name, rest) = rest.split_at_checked(name_bytes.into())?;
             let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name().as_bytes() == name)?;
-            if values.iter().any(|known| known.algorithm() == algorithm) {
+            if !algorithm.resumable() || values.iter().any(|known| known.algorithm() == algorithm) {
                 return None;
             }
             let (value, rest) = rest.split_at_checked(algorithm.digest_bytes())?;

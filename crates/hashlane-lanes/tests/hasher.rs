@@ -5,7 +5,8 @@ mod oracle;
 use hashlane_lanes::{Algorithm, Digest, Hasher};
 use oracle::Random;
 
-/// RFC 1321 appendix A.5; FIPS 180 examples and the long message of the NIST's example values.
+/// RFC 1321 appendix A.5; FIPS 180 examples and the long message of the NIST's example values; the check values of the CRC
+/// catalogue (reveng), and what `xxhsum -H2` and `b3sum` print.
 const VECTORS: &[(Algorithm, &str, &str)] = &[
     (Algorithm::Md5, "", "d41d8cd98f00b204e9800998ecf8427e"),
     (Algorithm::Md5, "a", "0cc175b9c0f1b6a831c399e269772661"),
@@ -46,6 +47,30 @@ const VECTORS: &[(Algorithm, &str, &str)] = &[
         "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
         "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1",
     ),
+    (
+        Algorithm::Sha512,
+        "",
+        "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+    ),
+    (
+        Algorithm::Sha512,
+        "abc",
+        "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+    ),
+    (
+        Algorithm::Sha512,
+        "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+        "8e959b75dae313da8cf4f72814fc143f8f7779c6eb9f7fa17299aeadb6889018501d289e4900f7e4331b99dec4b5433ac7d329eeb6dd26545e96e55b874be909",
+    ),
+    (Algorithm::Crc64, "", "0000000000000000"),
+    (Algorithm::Crc64, "123456789", "995dc9bbdf1939fa"),
+    (Algorithm::Crc64Nvme, "", "0000000000000000"),
+    (Algorithm::Crc64Nvme, "123456789", "ae8b14860a799888"),
+    (Algorithm::Crc32c, "", "00000000"),
+    (Algorithm::Crc32c, "123456789", "e3069283"),
+    (Algorithm::Xxh3, "", "99aa06d3014798d86001c324468d497f"),
+    (Algorithm::Blake3, "", "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"),
+    (Algorithm::Blake3, "abc", "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"),
 ];
 
 #[test]
@@ -61,6 +86,7 @@ fn a_million_times_a_comes_out() {
         "7707d6ae4e027c70eea2a935c2296f21",
         "34aa973cd4c4daa4f61eeb2bdbad27316534016f",
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+        "e718483d0ce769644e2e42c7bc15b4638e1f98b13b2044285632a803afa973ebde0ff244877ea60a4cb0432ce577c31beb009c5c2c49aa2e4eadb217ad8cc09b",
     ];
     for (algorithm, hex) in Algorithm::ALL.into_iter().zip(expected) {
         assert_eq!(Hasher::digest(algorithm, &vec![b'a'; 1_000_000]).to_string(), hex, "{algorithm}");
@@ -122,4 +148,6 @@ fn a_digest_is_its_bytes_and_its_hex() {
         assert_eq!(Algorithm::from_name(&algorithm.name().to_uppercase()), Some(algorithm));
     }
     assert_eq!(Algorithm::from_name("md6"), None);
+    let names = Algorithm::ALL.map(Algorithm::name);
+    assert_eq!(names, ["md5", "sha1", "sha256", "sha512", "crc64", "crc64nvme", "crc32c", "xxh3", "blake3"]);
 }

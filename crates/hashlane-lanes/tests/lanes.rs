@@ -40,10 +40,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Now and then a message moves to another slot by way of its exported state.
+    /// Now and then a message moves to another slot by way of its exported state, where its algorithms have one.
     fn move_on(&mut self, lanes: &mut Lanes, slot: Slot) {
-        let (number, fed) = self.at.remove(&slot).unwrap();
-        let state = lanes.export(slot).expect("the message has not ended");
+        let (number, fed) = self.at[&slot];
+        let state = lanes.export(slot);
+        let resumable = self.messages[number].1.iter().all(|algorithm| algorithm.resumable());
+        assert_eq!(state.is_some(), resumable, "the message has not ended");
+        let Some(state) = state else { return };
+        self.at.remove(&slot);
         assert_eq!(state.message_bytes(), fed as u64);
         let state = hashlane_lanes::State::from_bytes(&state.to_bytes()).expect("what was written is read");
         lanes.abandon(slot);
@@ -225,6 +229,50 @@ fn an_ended_message_takes_nothing_more() {
     assert!(lanes.space(slot).is_empty());
     assert_eq!(lanes.feed_from(slot, b"more"), 0);
     assert_eq!(lanes.export(slot), None);
+}
+
+#[test]
+fn one_read_feeds_blocks_of_every_length() {
+    // The lengths of blocks are 64, 128 and 1 bytes; whatever the order, all see the same message.
+    let message = Random(8).bytes(3000);
+    let asked = [Algorithm::Md5, Algorithm::Crc64, Algorithm::Blake3, Algorithm::Sha512, Algorithm::Xxh3];
+    for turn in 0..asked.len() {
+        let mut asked = asked;
+        asked.rotate_left(turn);
+        for length in [0, 1, 63, 64, 65, 111, 112, 127, 128, 129, 191, 192, 255, 256, 1023, 1024, 3000] {
+            let mut lanes = Lanes::new(Platform::detect(), 2, 256);
+            let slot = lanes.admit(1, &asked).unwrap();
+            lanes.admit(2, &asked).unwrap();
+            let mut left = &message[..length];
+            while !left.is_empty() {
+                assert_eq!(lanes.hungry().count(), 2);
+                let taken = lanes.feed_from(slot, left);
+                assert!(taken > 0, "a hungry slot takes something");
+                left = &left[taken..];
+                lanes.flush();
+            }
+            lanes.end(slot);
+            lanes.flush();
+            let expected = asked.map(|algorithm| oracle::digest(algorithm, &message[..length]));
+            assert_eq!(lanes.finished().unwrap().digests[..], expected, "{length} bytes, {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_has_nothing_left_to_run_is_done_at_its_end() {
+    for algorithm in [Algorithm::Crc64, Algorithm::Crc64Nvme, Algorithm::Crc32c, Algorithm::Xxh3, Algorithm::Blake3] {
+        let mut lanes = Lanes::new(Platform::detect(), 2, 64);
+        let (empty, fed) = (lanes.admit(1, &[algorithm]).unwrap(), lanes.admit(2, &[algorithm]).unwrap());
+        lanes.feed_from(fed, b"abc");
+        lanes.flush();
+        lanes.end(empty);
+        lanes.end(fed);
+        for (tag, message) in [(1, &b""[..]), (2, b"abc")] {
+            let finished = lanes.finished().expect("no step is needed");
+            assert_eq!((finished.tag, finished.digests[0]), (tag, oracle::digest(algorithm, message)));
+        }
+    }
 }
 
 #[test]

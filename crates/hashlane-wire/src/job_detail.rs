@@ -7,9 +7,9 @@ mod parse;
 mod print;
 
 use hashlane_job::{FailureCode, Job, JobState, NewJob};
-use hashlane_lanes::Algorithm;
 
 use crate::TimeOffset;
+use crate::digest_type::digest_element;
 
 pub use parse::{parse, parse_listed};
 pub use print::{print_described, print_listed, print_submitted};
@@ -112,7 +112,7 @@ impl JobDetail {
                 digests: facts
                     .digests
                     .iter()
-                    .map(|digest| (digest_name(digest.algorithm()).to_owned(), digest.to_string()))
+                    .filter_map(|digest| Some((digest_element(digest.algorithm())?.to_owned(), digest.to_string())))
                     .collect(),
                 file_size: facts.size_bytes,
                 last_modified: TimeOffset::UTC.print(facts.modified),
@@ -161,14 +161,5 @@ const fn failure_word(code: FailureCode) -> &'static str {
         FailureCode::TooLarge => "InvalidArgument",
         FailureCode::HeaderDenied => "WriteTargetBucketDenied",
         FailureCode::Internal => "InternalError",
-    }
-}
-
-/// The element of a digest.
-pub(crate) const fn digest_name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Md5 => "MD5",
-        Algorithm::Sha1 => "SHA1",
-        Algorithm::Sha256 => "SHA256",
     }
 }

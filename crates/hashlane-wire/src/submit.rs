@@ -7,7 +7,7 @@ use hashlane_job::{BucketName, CallbackRequest, JobId, NewJob, ObjectRef, QueueI
 use hashlane_lanes::Algorithm;
 
 use crate::xml::{self, Element, Limits, Writer};
-use crate::{ErrorCode, WireError, callback_request};
+use crate::{ErrorCode, WireError, callback_request, wire_algorithm};
 
 /// The longest object key, in bytes.
 const OBJECT_BYTES_MAX: usize = 850;
@@ -175,7 +175,7 @@ fn object(root: &Element) -> Result<String, WireError> {
 /// The algorithm and its name as given. Any letter case: documents have capitals, the Go SDK sends small letters.
 fn algorithm(config: &Element) -> Result<(Algorithm, String), WireError> {
     let name = config.word_of("Type")?.ok_or_else(|| missing("FileHashCodeConfig.Type"))?;
-    let algorithm = Algorithm::from_name(name)
+    let algorithm = wire_algorithm(name)
         .ok_or_else(|| WireError::argument("FileHashCodeConfig.Type must be MD5, SHA1 or SHA256"))?;
     Ok((algorithm, name.to_owned()))
 }

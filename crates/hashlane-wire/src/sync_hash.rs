@@ -6,9 +6,9 @@
 use hashlane_job::{BucketName, FileFacts};
 use hashlane_lanes::Algorithm;
 
-use crate::job_detail::digest_name;
+use crate::digest_type::digest_element;
 use crate::xml::Writer;
-use crate::{Query, TimeOffset, WireError};
+use crate::{Query, TimeOffset, WireError, wire_algorithm};
 
 /// What the query asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl SyncHashQuery {
     /// when the query is not UTF-8 once decoded.
     pub fn parse(query: &str) -> Result<SyncHashQuery, WireError> {
         let query = Query::parse(query)?;
-        let algorithm = query.value("type").and_then(|name| Algorithm::from_name(&name.to_ascii_lowercase()));
+        let algorithm = query.value("type").and_then(wire_algorithm);
         let algorithm = algorithm.ok_or_else(|| WireError::argument("type must be md5, sha1 or sha256"))?;
         let add_to_header = match query.value("addtoheader") {
             None => false,
@@ -45,7 +45,9 @@ pub fn print(bucket: &BucketName, key: &str, region: &str, facts: &FileFacts) ->
     out.open("Response");
     out.open("FileHashCodeResult");
     for digest in &facts.digests {
-        out.leaf(digest_name(digest.algorithm()), &digest.to_string());
+        if let Some(element) = digest_element(digest.algorithm()) {
+            out.leaf(element, &digest.to_string());
+        }
     }
     out.leaf("FileSize", &facts.size_bytes.to_string());
     out.leaf("LastModified", &TimeOffset::UTC.print(facts.modified));
@@ -84,8 +86,15 @@ mod tests {
     /// Rule W10.4.
     #[test]
     fn another_type_or_a_word_that_is_neither_true_nor_false_is_refused() {
-        for query in ["", "type=", "type=md6", "type=md5,sha1", "type=md5&addtoheader=1", "type=md5&addtoheader=maybe"]
-        {
+        for query in [
+            "",
+            "type=",
+            "type=md6",
+            "type=md5,sha1",
+            "type=sha512",
+            "type=md5&addtoheader=1",
+            "type=md5&addtoheader=maybe",
+        ] {
             let refused = SyncHashQuery::parse(query).map_err(|error| error.code);
             assert_eq!(refused, Err(ErrorCode::InvalidArgument), "{query}");
         }

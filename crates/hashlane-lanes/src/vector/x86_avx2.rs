@@ -24,7 +24,7 @@ pub(crate) fn present() -> bool {
 pub(crate) struct Proof(());
 
 impl Proof {
-    fn detect() -> Option<Proof> {
+    pub(crate) fn detect() -> Option<Proof> {
         is_x86_feature_detected!("avx2").then_some(Proof(()))
     }
 }
@@ -48,7 +48,8 @@ type Of<C> = <<C as Compression>::Word as Word>::In<Avx2>;
 /// two give 0.40, while two messages in general registers give 1.24.
 pub(crate) fn wide<C: Compression>() -> Vec<Wide<C::Word>> {
     let lanes = Of::<C>::LANES;
-    let one = Wide { degree: lanes, busy_min: 3, run: run::<C, Of<C>> };
+    // Nothing that runs two messages of 64-bit words is better than half of the four lanes.
+    let one = Wide { degree: lanes, busy_min: if lanes == 4 { 2 } else { 3 }, run: run::<C, Of<C>> };
     let two = Wide { degree: 2 * lanes, busy_min: lanes + 2, run: run::<C, Pair<Of<C>>> };
     if C::ONE_CHAIN { vec![two, one] } else { vec![one] }
 }

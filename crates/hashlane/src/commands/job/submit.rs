@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use hashlane_job::{CallbackAddress, CallbackFormat, CallbackRequest, MqMode, MqTarget};
 use hashlane_lanes::Algorithm;
-use hashlane_wire::SubmitRequest;
+use hashlane_wire::{SubmitRequest, WIRE_ALGORITHMS, wire_algorithm};
 use tokio::task::JoinHandle;
 
 use super::record::JobRecord;
@@ -22,8 +22,8 @@ const IN_FLIGHT_MAX: usize = 32;
 
 /// Submits the jobs, and waits for them when asked to.
 pub(crate) fn run(args: &SubmitArgs) -> Result<ExitCode, Failure> {
-    let algorithm = Algorithm::from_name(&args.algo).ok_or_else(|| {
-        let names: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
+    let algorithm = wire_algorithm(&args.algo).ok_or_else(|| {
+        let names: Vec<&str> = WIRE_ALGORITHMS.into_iter().map(Algorithm::name).collect();
         Failure::cannot(format!("--algo: {:?} is none of the algorithms of jobs: {}", args.algo, names.join(", ")))
     })?;
     let callback = CallbackRequest { address: callback_address(args)?, format: args.callback_format.map(format_of) };
