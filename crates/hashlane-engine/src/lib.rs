@@ -34,7 +34,7 @@ pub use progress::ReadProgress;
 pub use schemes::folder_url;
 pub use storage::{
     Attributes, Ending, ListPage, ListRequest, ListUploadsRequest, ListedObject, ObjectHead, ObjectStream, OpenObject,
-    PART_NUMBER_MAX, PartChoice, PartsPage, PendingUpload, StorageError, StorageFault, Stored, StoredPart, Upload,
-    UploadsPage,
+    PART_NUMBER_MAX, PartChoice, PartsPage, PendingUpload, Precondition, StorageError, StorageFault, Stored,
+    StoredPart, Upload, UploadsPage,
 };
 pub use sum::{Intake, SumError, SumOptions, SumProgress, SumTotal, Summed, Sums};

@@ -8,19 +8,26 @@
 //! Linux only: it stands on `openat2` (Linux 5.6) and refuses to start without. The alternative, walking components
 //! with `O_NOFOLLOW`, would refuse links that stay inside the bucket, and be a second path that nobody tests.
 
+mod assembly;
 mod attributes;
 mod change_time;
+mod copy;
 mod failure;
 mod file;
 mod folder;
 mod header;
+mod journal;
 mod key;
 mod object;
+mod part_file;
+mod publish;
 mod sink;
 mod walk;
 
+pub(crate) use copy::Wanted;
 pub(crate) use file::{OpenFile, Opened};
 pub(crate) use folder::Folder;
 pub(crate) use key::object_path;
 pub(crate) use object::{LocalObject, blocking};
+pub(crate) use part_file::PartFile;
 pub(crate) use sink::Temporary;

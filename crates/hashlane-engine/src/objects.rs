@@ -14,9 +14,10 @@ use hashlane_job::{FailureCode, JobError, Timestamp};
 use opendal::options::ReaderOptions;
 use opendal::raw::normalize_path;
 use opendal::{Buffer, BufferStream, ErrorKind, Operator, Reader};
+use tokio::sync::RwLock;
 
 use crate::error::EngineError;
-use crate::storage::UPLOADS;
+use crate::storage::{Claims, UPLOADS};
 use beside::Beside;
 
 pub(crate) use calls::{ObjectWriter, RangeReader};
@@ -27,6 +28,8 @@ pub(crate) struct Objects {
     operator: Operator,
     /// What the service (`memory`) does not keep itself.
     beside: Beside,
+    /// Multipart uploads that somebody works on: their parts are stored side by side, and ended alone.
+    claims: Claims<RwLock<()>>,
 }
 
 /// What a store tells of one version of an object.
@@ -59,7 +62,12 @@ impl Version {
 impl Objects {
     /// The objects of an operator.
     pub(crate) fn new(operator: Operator) -> Objects {
-        Objects { operator, beside: Beside::default() }
+        Objects { operator, beside: Beside::default(), claims: Claims::default() }
+    }
+
+    /// Multipart uploads that somebody works on.
+    pub(crate) fn claims(&self) -> &Claims<RwLock<()>> {
+        &self.claims
     }
 
     /// Looks at an object.

@@ -5,8 +5,10 @@
 //! ranges as clients write them, and what a key of access may do; the server knows those.
 
 mod calls;
+mod claims;
 mod list;
 mod multipart;
+mod precondition;
 mod read;
 mod upload;
 
@@ -15,11 +17,15 @@ use std::fmt;
 
 use hashlane_job::{FailureCode, JobError, Timestamp};
 
+pub(crate) use claims::Claims;
 pub use list::{ListPage, ListRequest, ListedObject};
 pub(crate) use list::{Pager, Turn};
 pub use multipart::{
     ListUploadsRequest, PART_NUMBER_MAX, PartChoice, PartsPage, PendingUpload, StoredPart, UploadsPage,
 };
+pub(crate) use multipart::{invalid_part, is_id, no_such_upload};
+pub use precondition::Precondition;
+pub(crate) use precondition::Terms;
 pub use read::{ObjectStream, OpenObject};
 pub(crate) use upload::Target;
 pub use upload::{Ending, Stored, Upload};
@@ -64,6 +70,8 @@ pub enum StorageFault {
     Conflict,
     /// The object exists, and it was asked that it be not replaced.
     Exists,
+    /// A precondition of the call does not hold; nothing was changed.
+    PreconditionFailed,
     /// The body is not the one that Content-MD5 tells of.
     DigestMismatch,
     /// What was given with the object does not fit beside it.

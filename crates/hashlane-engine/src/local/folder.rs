@@ -4,15 +4,23 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::assembly::Assembly;
 use super::change_time::OwnMoves;
+use super::publish::KeyLocks;
 use crate::error::EngineError;
+use crate::storage::{Claims, StorageError};
 
 /// How often a path is resolved anew when a rename ran into the resolving; each try takes microseconds.
 const RESOLVE_ATTEMPTS: usize = 1000;
+
+/// So many files are copied at once; a disk is not faster with more, and each holds up a thread.
+const COPIES_MAX: usize = 4;
 
 /// A bucket's folder.
 #[derive(Debug)]
@@ -23,6 +31,12 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// What we did to the change times of its files.
     own_moves: OwnMoves,
+    /// One writer or deleter for each key.
+    key_locks: KeyLocks,
+    /// Multipart uploads that somebody works on.
+    assemblies: Claims<Assembly>,
+    /// For copies of files.
+    copies: Arc<Semaphore>,
 }
 
 impl Folder {
@@ -42,7 +56,14 @@ impl Folder {
                 other => format!("its folder {shown} cannot be opened: {}", io::Error::from(other)),
             })
         })?;
-        let folder = Folder { dir: dir.into(), path: path.to_owned(), own_moves: OwnMoves::default() };
+        let folder = Folder {
+            dir: dir.into(),
+            path: path.to_owned(),
+            own_moves: OwnMoves::default(),
+            key_locks: KeyLocks::default(),
+            assemblies: Claims::default(),
+            copies: Arc::new(Semaphore::new(COPIES_MAX)),
+        };
         match folder.beneath(".", OFlags::PATH | OFlags::DIRECTORY) {
             Ok(_) => {
                 folder.sweep();
@@ -64,6 +85,21 @@ impl Folder {
     /// What we did to the change times of its files.
     pub(super) fn own_moves(&self) -> &OwnMoves {
         &self.own_moves
+    }
+
+    /// The locks of its keys.
+    pub(super) fn key_locks(&self) -> &KeyLocks {
+        &self.key_locks
+    }
+
+    /// Multipart uploads that somebody works on.
+    pub(super) fn assemblies(&self) -> &Claims<Assembly> {
+        &self.assemblies
+    }
+
+    /// Waits for a turn to copy a file; it is held until the copy is done.
+    pub(crate) async fn copy_turn(&self) -> Result<OwnedSemaphorePermit, StorageError> {
+        self.copies.clone().acquire_owned().await.map_err(|_| StorageError::panicked())
     }
 
     /// The folder itself, held open.

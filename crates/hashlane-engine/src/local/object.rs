@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::{Folder, attributes, failure};
 use crate::etag;
 use crate::identity::Identity;
-use crate::storage::{Attributes, ObjectHead, StorageError, StorageFault};
+use crate::storage::{Attributes, ObjectHead, StorageError, StorageFault, Terms};
 
 /// The ETag and CRC of no bytes.
 const EMPTY_ETAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e\"";
@@ -62,8 +62,10 @@ impl Folder {
 
     /// Deletes the object of a path, and the folders that are empty then and marked by nobody. Nothing there is no error.
     /// Whether a deletion outlives a crash of the machine is left to the file system.
-    pub(crate) fn delete(&self, path: &str) -> Result<(), StorageError> {
+    pub(crate) fn delete(&self, path: &str, terms: &Terms) -> Result<(), StorageError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let _alone = self.key_locks().of(path);
+        self.check_terms(path, terms)?;
         if let Some(folder) = path.strip_suffix('/') {
             match self.beneath(folder, flags) {
                 Ok(dir) => attributes::unmark(&dir),
@@ -115,6 +117,11 @@ impl Folder {
 }
 
 impl LocalObject {
+    /// The file itself.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Reads just these bytes.
     pub(crate) fn read_exact_at(&self, space: &mut [u8], offset: u64) -> Result<(), StorageError> {
         self.file.read_exact_at(space, offset).map_err(|error| match error.kind() {

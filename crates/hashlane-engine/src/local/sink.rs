@@ -15,13 +15,10 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::attributes::{self, Kept};
-use super::{Folder, failure};
+use super::copy::{self, Wanted};
+use super::{Folder, LocalObject, assembly, failure};
 use crate::identity::Identity;
-use crate::storage::Target;
-use crate::storage::{StorageError, StorageFault, UPLOADS};
-
-/// How often the folder of an object is made anew when deletions of its last neighbours remove it in between.
-const STORE_ATTEMPTS: usize = 100;
+use crate::storage::{StorageError, StorageFault, Target, Terms, UPLOADS, is_id};
 
 /// Uploads of a process that died are removed at a start after so long; one that is alive writes to its file more often.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -63,12 +60,12 @@ impl Folder {
         let Ok(names) = rustix::fs::Dir::read_from(&uploads) else { return };
         for entry in names.flatten() {
             let name = entry.file_name();
-            if !name.to_bytes().starts_with(TEMPORARY.as_bytes()) {
-                continue;
-            }
             let Ok(stat) = rustix::fs::statat(&uploads, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
             let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
-            if SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFTOVER_AGE) {
+            let is_old = SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFTOVER_AGE);
+            if let Some(id) = name.to_str().ok().filter(|name| is_id(name)) {
+                assembly::recover(&uploads, id, is_old);
+            } else if is_old && name.to_bytes().starts_with(TEMPORARY.as_bytes()) {
                 let _ = rustix::fs::unlinkat(&uploads, name, AtFlags::empty());
             }
         }
@@ -109,52 +106,62 @@ impl Temporary {
         self.file.write_all(bytes).map_err(|error| failure::at_write(errno(&error)))
     }
 
+    /// Appends the whole of an object that is open, without its digests.
+    pub(crate) fn copy(&mut self, from: &LocalObject, wanted: &Wanted) -> Result<(), StorageError> {
+        let size_bytes = from.head.size_bytes;
+        copy::range((from.file(), 0), (&self.file, 0), size_bytes, wanted).map_err(|errno| match errno {
+            Errno::NODATA => StorageError::changed(),
+            errno => failure::at_write(errno),
+        })?;
+        from.verify()
+    }
+
+    /// Sees to it that what was written is on the disk.
+    pub(super) fn sync(&self) -> Result<(), Errno> {
+        rustix::fs::fsync(&self.file)
+    }
+
+    /// Gives the file another name in a folder of uploads, durably; its content was synced before.
+    pub(super) fn keep(self, dir: &File, name: &str) -> Result<(), Errno> {
+        rustix::fs::renameat(&self.uploads, &*self.name, dir, name)?;
+        rustix::fs::fsync(dir)
+    }
+
     /// Gives the file its key, and says when it was modified.
     pub(crate) fn store(
         self,
         target: &Target,
         etag: &str,
         crc64: u64,
-        replace: bool,
+        terms: &Terms,
     ) -> Result<Timestamp, StorageError> {
         let metadata = self.file.metadata().map_err(|error| failure::at_write(errno(&error)))?;
         if let Some(folder) = target.path.strip_suffix('/') {
-            return self.store_marker(folder, metadata.len(), target);
+            return self.store_marker(folder, metadata.len(), target, terms);
         }
         let identity = Identity::of(&metadata);
         let kept = Kept { etag: Some(etag), crc64: Some(crc64), attributes: &target.attributes };
         attributes::write(&self.file, &identity, &kept, target.needs_attributes)?;
         rustix::fs::fsync(&self.file).map_err(failure::at_write)?;
 
-        let (parent_path, name) = target.path.rsplit_once('/').unwrap_or(("", &target.path));
-        for attempt in 1.. {
-            let named = self.folder.make_folder(parent_path).and_then(|parent| {
-                if replace {
-                    rustix::fs::renameat(&self.uploads, &*self.name, &parent, name)?;
-                } else {
-                    // The old name goes when this is dropped.
-                    rustix::fs::linkat(&self.uploads, &*self.name, &parent, name, AtFlags::empty())?;
-                }
-                rustix::fs::fsync(&parent)
-            });
-            match named {
-                Err(Errno::NOENT) if attempt < STORE_ATTEMPTS => {}
-                Err(Errno::EXIST) if !replace => return Err(exists()),
-                named => {
-                    named.map_err(failure::at_write)?;
-                    break;
-                }
-            }
-        }
+        self.folder.publish((&self.uploads, &self.name), &target.path, terms)?;
         Ok(identity.modified())
     }
 
     /// A key that ends with a slash marks a folder, which then is listed under that key.
-    fn store_marker(&self, folder: &str, size_bytes: u64, target: &Target) -> Result<Timestamp, StorageError> {
+    fn store_marker(
+        &self,
+        folder: &str,
+        size_bytes: u64,
+        target: &Target,
+        terms: &Terms,
+    ) -> Result<Timestamp, StorageError> {
         if size_bytes > 0 {
             let message = "a key that ends with a slash marks a folder, which has no content";
             return Err(StorageError::new(StorageFault::InvalidKey, message));
         }
+        let _alone = self.folder.key_locks().of(&target.path);
+        self.folder.check_terms(&target.path, terms)?;
         let dir = self.folder.make_folder(folder).map_err(failure::at_write)?;
         let now = SystemClock.now();
         attributes::mark(&dir, now, &target.attributes)?;
@@ -170,10 +177,6 @@ impl Drop for Temporary {
     }
 }
 
-pub(super) fn exists() -> StorageError {
-    StorageError::new(StorageFault::Exists, "the object exists already, and was not to be replaced")
-}
-
-fn errno(error: &std::io::Error) -> Errno {
+pub(super) fn errno(error: &std::io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
 }

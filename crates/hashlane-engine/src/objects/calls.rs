@@ -16,7 +16,7 @@ use opendal::{Buffer, BufferStream, ErrorKind, Writer};
 use super::beside::Kept;
 use super::{Objects, Version, changed, failure};
 use crate::etag;
-use crate::storage::{ListPage, ObjectHead, Pager, StorageError, StorageFault, Target, Turn, UPLOADS};
+use crate::storage::{ListPage, ObjectHead, Pager, StorageError, StorageFault, Target, Terms, Turn, UPLOADS};
 
 /// How much of a remote object is asked for at once.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -60,6 +60,11 @@ impl Objects {
     /// What is told of an object, and which version it is.
     pub(crate) async fn head(&self, path: &str) -> Result<(ObjectHead, Version), StorageError> {
         let _gate = self.beside.gate.read().await;
+        self.head_path(path).await
+    }
+
+    /// As [`Objects::head`], while the caller holds the gate.
+    async fn head_path(&self, path: &str) -> Result<(ObjectHead, Version), StorageError> {
         let version = self.stat_path(path).await?;
         let kept = self.beside.get(path);
         let etag = match &version.etag {
@@ -106,13 +111,10 @@ impl Objects {
         target: Target,
         etag: &str,
         crc64: u64,
-        replace: bool,
+        terms: &Terms,
     ) -> Result<Timestamp, StorageError> {
         let _gate = self.beside.gate.write().await;
-        if !replace && self.operator.exists(&target.path).await.map_err(|error| write_failure(&error))? {
-            let message = "the object exists already, and was not to be replaced";
-            return Err(StorageError::new(StorageFault::Exists, message));
-        }
+        self.check_terms(&target.path, terms).await?;
         writer.0.close().await.map_err(|error| write_failure(&error))?;
         let modified = SystemClock.now();
         let (generation, etag) = (self.beside.generation(), etag.to_owned());
@@ -121,8 +123,9 @@ impl Objects {
     }
 
     /// Deletes an object; one that does not exist is deleted already.
-    pub(crate) async fn delete(&self, path: &str) -> Result<(), StorageError> {
+    pub(crate) async fn delete(&self, path: &str, terms: &Terms) -> Result<(), StorageError> {
         let _gate = self.beside.gate.write().await;
+        self.check_terms(path, terms).await?;
         match self.operator.delete(path).await {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -130,6 +133,23 @@ impl Objects {
         }
         self.beside.remove(path);
         Ok(())
+    }
+
+    /// Asks whether the object of a path, if there is one, may be replaced or deleted, while the caller holds the gate.
+    async fn check_terms(&self, path: &str, terms: &Terms) -> Result<(), StorageError> {
+        if terms.precondition.is_none() && !terms.keep_existing {
+            return Ok(());
+        }
+        let current = match self.head_path(path).await {
+            Ok((head, _)) => Some(head),
+            Err(error) if error.fault == StorageFault::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if terms.keep_existing && current.is_some() {
+            let message = "the object exists already, and was not to be replaced";
+            return Err(StorageError::new(StorageFault::Exists, message));
+        }
+        terms.precondition.as_ref().map_or(Ok(()), |precondition| precondition.check(current.as_ref()))
     }
 
     /// Fills a page. Services list in the order of keys.

@@ -8,11 +8,11 @@ use hashlane_job::{BucketName, ObjectRef};
 use super::read::Source;
 use super::upload::Target;
 use super::{
-    Attributes, Ending, ListPage, ListRequest, ObjectHead, OpenObject, Pager, StorageError, StorageFault, Stored,
-    UPLOADS, Upload,
+    Attributes, Ending, ListPage, ListRequest, ObjectHead, OpenObject, Pager, Precondition, StorageError, StorageFault,
+    Stored, Terms, UPLOADS, Upload,
 };
 use crate::engine::Engine;
-use crate::local::blocking;
+use crate::local::{Folder, LocalObject, Wanted, blocking};
 use crate::schemes::Storage;
 
 impl Engine {
@@ -41,9 +41,7 @@ impl Engine {
     ///
     /// [`StorageFault::NoSuchBucket`], [`StorageFault::InvalidKey`], and those of the storage.
     pub async fn begin_upload(&self, object: &ObjectRef, attributes: Attributes) -> Result<Upload, StorageError> {
-        let storage = self.bucket_storage(&object.bucket)?;
-        let needs_attributes = !attributes.metadata.is_empty();
-        storage.upload(Target { path: storage.path(&object.key)?, attributes, needs_attributes }).await
+        self.bucket_storage(&object.bucket)?.upload(self.target(object, attributes)?).await
     }
 
     /// Stores an object that is at hand as a whole.
@@ -75,6 +73,12 @@ impl Engine {
         ending: Ending,
     ) -> Result<Stored, StorageError> {
         let attributes = attributes.unwrap_or_else(|| from.head.attributes.clone());
+        if let (Source::File(file), Some(crc64), Storage::Folder(folder)) =
+            (&from.source, from.head.crc64, self.bucket_storage(&to.bucket)?)
+            && from.head.size_bytes > 0
+        {
+            return copy_file(folder, file.clone(), crc64, self.target(to, attributes)?, &ending).await;
+        }
         let mut upload = self.begin_upload(to, attributes).await?;
         let size_bytes = from.head.size_bytes;
         let mut bytes = from.read(0..size_bytes).await?;
@@ -91,7 +95,18 @@ impl Engine {
     /// [`StorageFault::NoSuchBucket`], [`StorageFault::InvalidKey`], and those of the storage.
     pub async fn delete_object(&self, object: &ObjectRef) -> Result<(), StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
-        storage.delete(storage.path(&object.key)?).await
+        storage.delete(storage.path(&object.key)?, Terms::default()).await
+    }
+
+    /// Deletes an object when a precondition holds of what is there in that moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::delete_object`], and [`StorageFault::PreconditionFailed`].
+    pub async fn delete_object_if(&self, object: &ObjectRef, precondition: Precondition) -> Result<(), StorageError> {
+        let storage = self.bucket_storage(&object.bucket)?;
+        let terms = Terms { precondition: Some(precondition), ..Terms::default() };
+        storage.delete(storage.path(&object.key)?, terms).await
     }
 
     /// One page of the keys of a bucket.
@@ -107,10 +122,41 @@ impl Engine {
         storage.list(Pager::new(request), false).await
     }
 
+    fn target(&self, object: &ObjectRef, attributes: Attributes) -> Result<Target, StorageError> {
+        let needs_attributes = !attributes.metadata.is_empty();
+        let path = self.bucket_storage(&object.bucket)?.path(&object.key)?;
+        Ok(Target { path, attributes, needs_attributes })
+    }
+
     pub(super) fn bucket_storage(&self, bucket: &BucketName) -> Result<&Storage, StorageError> {
         let missing = || StorageError::new(StorageFault::NoSuchBucket, "the specified bucket does not exist");
         self.open_storage(bucket).ok_or_else(missing)
     }
+}
+
+/// A copy of a file from one folder to another or to the same, without reading it here: ETag and CRC are those of its upload. It
+/// stops when nobody waits for it any more.
+async fn copy_file(
+    folder: &Arc<Folder>,
+    file: Arc<LocalObject>,
+    crc64: u64,
+    target: Target,
+    ending: &Ending,
+) -> Result<Stored, StorageError> {
+    let turn = folder.copy_turn().await?;
+    let (wanted, wish) = Wanted::while_held();
+    let (folder, terms) = (folder.clone(), ending.terms());
+    let copied = blocking(move || {
+        let _turn = turn;
+        let mut temporary = folder.temporary()?;
+        temporary.copy(&file, &wanted)?;
+        let etag = file.head.etag.clone();
+        let modified = temporary.store(&target, &etag, crc64, &terms)?;
+        Ok(Stored { size_bytes: file.head.size_bytes, etag, crc64, modified })
+    });
+    let copied = copied.await;
+    drop(wish);
+    copied
 }
 
 /// The same few verbs for every scheme, on paths that were checked. Uploads on their way are kept with them as well, under
@@ -153,13 +199,13 @@ impl Storage {
         }
     }
 
-    pub(super) async fn delete(&self, path: String) -> Result<(), StorageError> {
+    pub(super) async fn delete(&self, path: String, terms: Terms) -> Result<(), StorageError> {
         match self {
             Storage::Folder(folder) => {
                 let folder = folder.clone();
-                blocking(move || folder.delete(&path)).await
+                blocking(move || folder.delete(&path, &terms)).await
             }
-            Storage::Objects(objects) => objects.delete(&path).await,
+            Storage::Objects(objects) => objects.delete(&path, &terms).await,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Multipart uploads: parts come one by one, and one object appears at the end.
 //!
-//! An upload on its way is a few hidden objects of its bucket: `.hashlane-uploads/<id>/upload` holds the key and the
-//! attributes of the object to be, `.hashlane-uploads/<id>/part-<number>` each part. So an upload outlives a restart wherever
-//! objects do, and what holds for objects holds for parts: they are replaced as a whole, and have ETag and CRC. It promises
-//! that completing checks every part by its ETag and is atomic. What is left out on purpose: expiry; uploads that nobody
-//! completes or aborts stay until somebody does.
+//! An upload on its way is hidden in its bucket: `.hashlane-uploads/<id>/upload` holds the key and the attributes of the object
+//! to be; where its parts are is the storage's business (`local/assembly.rs`, `hidden_parts.rs`). So an upload outlives a
+//! restart wherever objects do. It promises that completing checks every part by its ETag, is atomic and happens once: whoever
+//! completes or aborts an upload has it alone, and who comes second is told what the first one did. What is left out on
+//! purpose: expiry; uploads that nobody completes or aborts stay until somebody does.
+
+mod hidden_parts;
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,11 +16,9 @@ use hashlane_job::{BucketName, ObjectRef, Timestamp};
 use hashlane_lanes::{Algorithm, Digest, Hasher};
 
 use super::upload::Target;
-use super::{
-    Attributes, Ending, ListRequest, ListedObject, ObjectHead, OpenObject, Pager, StorageError, StorageFault, Stored,
-    UPLOADS, Upload,
-};
+use super::{Attributes, Ending, ListRequest, ObjectHead, Pager, StorageError, StorageFault, Stored, UPLOADS, Upload};
 use crate::engine::Engine;
+use crate::local::{PartFile, blocking};
 use crate::schemes::Storage;
 
 /// Parts have the numbers 1 to 10,000.
@@ -36,7 +36,7 @@ pub struct StoredPart {
     /// Its number.
     pub number: u32,
     /// What is told of it; its ETag is the MD5.
-    pub head: ObjectHead,
+    pub stored: Stored,
 }
 
 /// One page of the parts of an upload.
@@ -99,12 +99,17 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`Engine::begin_upload`]; [`StorageFault::Unsupported`] where the storage keeps no attributes.
+    /// Those of [`Engine::begin_upload`]; [`StorageFault::Conflict`] when the key is in the way of other objects already;
+    /// [`StorageFault::Unsupported`] where the storage keeps no attributes.
     pub async fn initiate_multipart(&self, object: &ObjectRef, attributes: Attributes) -> Result<String, StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
         let key = storage.path(&object.key)?;
         if key.ends_with('/') {
             return Err(StorageError::new(StorageFault::InvalidKey, "a key that ends with a slash has no parts"));
+        }
+        if let Storage::Folder(folder) = storage {
+            let (folder, key) = (folder.clone(), key.clone());
+            blocking(move || folder.check_target(&key)).await?;
         }
         let id = fresh_id()?;
         let target = Target { path: upload_path(&id), attributes, needs_attributes: true };
@@ -114,20 +119,44 @@ impl Engine {
         Ok(id)
     }
 
-    /// Begins to store a part; end it with [`Engine::finish_part`].
+    /// Begins to store a part; end it with [`Engine::finish_part`]. `announced` is its length, as far as it is known: parts of
+    /// one length are written to where they will lie in the object.
     ///
     /// # Errors
     ///
     /// [`StorageFault::NoSuchUpload`], [`StorageFault::InvalidPart`] for a number that no part has, and those of the storage.
-    pub async fn begin_part(&self, object: &ObjectRef, id: &str, number: u32) -> Result<Upload, StorageError> {
+    pub async fn begin_part(
+        &self,
+        object: &ObjectRef,
+        id: &str,
+        number: u32,
+        announced: Option<u64>,
+    ) -> Result<Upload, StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
-        find(storage, &object.key, id).await?;
-        if !(1..=PART_NUMBER_MAX).contains(&number) {
-            let message = format!("the part number must be 1 to {PART_NUMBER_MAX}");
-            return Err(StorageError::new(StorageFault::InvalidPart, message));
+        let key = storage.path(&object.key).map_err(|_| no_such_upload())?;
+        let check_number = move || match (1..=PART_NUMBER_MAX).contains(&number) {
+            true => Ok(()),
+            false => {
+                let message = format!("the part number must be 1 to {PART_NUMBER_MAX}");
+                Err(StorageError::new(StorageFault::InvalidPart, message))
+            }
+        };
+        match storage {
+            Storage::Folder(folder) => {
+                let (folder, id) = (folder.clone(), checked(id)?.to_owned());
+                let begun = blocking(move || {
+                    let assembly = folder.assembly(&id, &key)?;
+                    check_number()?;
+                    PartFile::begin(&folder, assembly, number, announced)
+                });
+                Ok(Upload::to_part(begun.await?))
+            }
+            Storage::Objects(_) => {
+                find(storage, &key, id).await?;
+                check_number()?;
+                hidden_parts::begin(storage, id, number).await
+            }
         }
-        let (path, attributes) = (part_path(id, number), Attributes::default());
-        storage.upload(Target { path, attributes, needs_attributes: true }).await
     }
 
     /// Stores a part; an earlier one of its number is replaced.
@@ -142,14 +171,17 @@ impl Engine {
         part: Upload,
         ending: Ending,
     ) -> Result<Stored, StorageError> {
-        let stored = part.finish(ending).await?;
         let storage = self.bucket_storage(&object.bucket)?;
-        if let Err(gone) = find(storage, &object.key, id).await {
-            // Aborted in between: the part would lie there for good.
-            remove(storage, id).await?;
-            return Err(gone);
+        match storage {
+            // It belongs to its upload already.
+            Storage::Folder(_) => part.finish(ending).await,
+            Storage::Objects(objects) => {
+                let gate = objects.claims().of(id, Default::default);
+                let _beside_parts_only = gate.read().await;
+                find(storage, &object.key, id).await?;
+                part.finish(ending).await
+            }
         }
-        Ok(stored)
     }
 
     /// The parts of an upload after a number.
@@ -165,26 +197,23 @@ impl Engine {
         entries_max: usize,
     ) -> Result<PartsPage, StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
-        find(storage, &object.key, id).await?;
-        if entries_max == 0 {
-            return Ok(PartsPage::default());
-        }
-        let marker = part_path(id, after.min(PART_NUMBER_MAX));
-        let request = ListRequest { prefix: part_prefix(id), delimiter: String::new(), marker, entries_max };
-        let page = storage.list(Pager::new(request), true).await?;
-        let prefix = part_prefix(id);
-        let part = |listed: ListedObject| {
-            let number = listed.key.strip_prefix(&prefix)?.parse().ok()?;
-            Some(StoredPart { number, head: listed.head })
+        let (parts, is_truncated) = match storage {
+            Storage::Folder(folder) => {
+                let (folder, id, key) = (folder.clone(), checked(id)?.to_owned(), object.key.clone());
+                blocking(move || folder.assembly(&id, &key)?.parts(after, entries_max)).await?
+            }
+            Storage::Objects(_) => {
+                find(storage, &object.key, id).await?;
+                hidden_parts::list(storage, id, after, entries_max).await?
+            }
         };
-        Ok(PartsPage {
-            parts: page.objects.into_iter().filter_map(part).collect(),
-            is_truncated: page.next_marker.is_some(),
-        })
+        let parts = parts.into_iter().map(|(number, stored)| StoredPart { number, stored }).collect();
+        Ok(PartsPage { parts, is_truncated: is_truncated && entries_max > 0 })
     }
 
-    /// Puts the chosen parts together to the object, and ends the upload. Asked again for an upload that is over, it tells of the
-    /// object once more when that is what these parts make and came after the upload began: the answer may have got lost.
+    /// Puts the chosen parts together to the object, and ends the upload. Asked again, at the same time or later, it waits for
+    /// the first and tells of its object once more, when that is what these parts make and came after the upload began: the
+    /// answer may have got lost. In a local folder it goes on when the future is dropped.
     ///
     /// # Errors
     ///
@@ -195,45 +224,15 @@ impl Engine {
         object: &ObjectRef,
         id: &str,
         parts: &[PartChoice],
-        keep_existing: bool,
+        ending: Ending,
     ) -> Result<Stored, StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
-        let pending = match find(storage, &object.key, id).await {
+        match complete(storage, object, id, parts, ending).await {
             Err(gone) if gone.fault == StorageFault::NoSuchUpload => {
-                return completed_before(storage, &object.key, id, parts).await.ok_or(gone);
+                completed_before(storage, &object.key, id, parts).await.ok_or(gone)
             }
-            found => found?,
-        };
-        if parts.is_empty() {
-            return Err(StorageError::new(StorageFault::InvalidPart, "no part is named; an upload has at least one"));
+            completed => completed,
         }
-        if !parts.is_sorted_by(|one, next| one.number < next.number) {
-            let message = "the parts are not in ascending order of their numbers";
-            return Err(StorageError::new(StorageFault::InvalidPartOrder, message));
-        }
-        for part in parts {
-            open_part(storage, id, part).await?;
-        }
-        let etag = etag_of(parts)?;
-
-        let attributes = pending.head.attributes;
-        let needs_attributes = !attributes.metadata.is_empty();
-        let target = Target { path: storage.path(&object.key)?, attributes, needs_attributes };
-        let mut upload = storage.upload(target).await?;
-        for part in parts {
-            let open = open_part(storage, id, part).await?;
-            let size_bytes = open.head.size_bytes;
-            let mut bytes = open.read(0..size_bytes).await?;
-            while let Some(piece) = bytes.next().await? {
-                upload.write(piece).await?;
-            }
-        }
-        let stored = upload.finish(Ending { content_md5: None, keep_existing, etag: Some(etag) }).await?;
-        if let Err(error) = remove(storage, id).await {
-            // The object is there; an abort can remove the rest.
-            tracing::warn!(bucket = %object.bucket, upload = id, %error, "the parts of a completed upload could not be removed");
-        }
-        Ok(stored)
     }
 
     /// Ends an upload without an object.
@@ -243,8 +242,28 @@ impl Engine {
     /// [`StorageFault::NoSuchUpload`], and those of the storage.
     pub async fn abort_multipart(&self, object: &ObjectRef, id: &str) -> Result<(), StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
-        find(storage, &object.key, id).await?;
-        remove(storage, id).await
+        match storage {
+            Storage::Folder(folder) => {
+                let (folder, name, key) = (folder.clone(), checked(id)?.to_owned(), object.key.clone());
+                let of_key = {
+                    let folder = folder.clone();
+                    blocking(move || folder.assembly(&name, &key))
+                };
+                let assembly = of_key.await?;
+                let alone = assembly.gate.clone().write_owned().await;
+                blocking(move || {
+                    let _alone = alone;
+                    assembly.abort(&folder)
+                })
+                .await
+            }
+            Storage::Objects(objects) => {
+                let gate = objects.claims().of(checked(id)?, Default::default);
+                let _alone = gate.write().await;
+                find(storage, &object.key, id).await?;
+                hidden_parts::remove(storage, id).await
+            }
+        }
     }
 
     /// One page of the uploads on their way to a bucket.
@@ -334,14 +353,83 @@ fn common_prefix<'a>(key: &'a str, request: &ListUploadsRequest) -> Option<&'a s
     Some(&key[..request.prefix.len() + at + request.delimiter.len()])
 }
 
-/// The upload of that id, when it is one to this key.
-async fn find(storage: &Storage, key: &str, id: &str) -> Result<PendingHead, StorageError> {
-    let (found, head) = read_pending(storage, id).await?;
-    if found == key { Ok(PendingHead { head }) } else { Err(no_such_upload()) }
+/// Completes an upload that is on its way.
+async fn complete(
+    storage: &Storage,
+    object: &ObjectRef,
+    id: &str,
+    parts: &[PartChoice],
+    ending: Ending,
+) -> Result<Stored, StorageError> {
+    let key = storage.path(&object.key).map_err(|_| no_such_upload())?;
+    match storage {
+        Storage::Folder(folder) => {
+            let of_key = {
+                let (folder, id, key) = (folder.clone(), checked(id)?.to_owned(), key.clone());
+                blocking(move || folder.assembly(&id, &key))
+            };
+            let assembly = of_key.await?;
+            // Whoever waits here for another completion leaves nothing behind when its client goes.
+            let alone = assembly.gate.clone().write_owned().await;
+            let etag = etag_of_choice(|| assembly.parts(0, 0).map(|_| ()), parts)?;
+            let plan = assembly.plan(parts)?;
+            let turn = match plan.copies() {
+                true => Some(folder.copy_turn().await?),
+                false => None,
+            };
+            let folder = folder.clone();
+            blocking(move || {
+                let (_alone, _turn) = (alone, turn);
+                assembly.complete(&folder, &plan, &key, &etag, &ending.terms())
+            })
+            .await
+        }
+        Storage::Objects(objects) => {
+            let gate = objects.claims().of(checked(id)?, Default::default);
+            let _alone = gate.write().await;
+            let pending = find(storage, &key, id).await?;
+            let etag = etag_of_choice(|| Ok(()), parts)?;
+            let target = Target {
+                path: key,
+                needs_attributes: !pending.attributes.metadata.is_empty(),
+                attributes: pending.attributes,
+            };
+            let stored =
+                hidden_parts::put_together(storage, id, parts, target, Ending { etag: Some(etag), ..ending }).await?;
+            if let Err(error) = hidden_parts::remove(storage, id).await {
+                // The object is there; an abort can remove the rest.
+                tracing::warn!(upload = id, %error, "the parts of a completed upload could not be removed");
+            }
+            Ok(stored)
+        }
+    }
 }
 
-struct PendingHead {
-    head: ObjectHead,
+/// The ETag that the chosen parts make, when the choice makes sense; `exists` says whether there is an upload at all.
+fn etag_of_choice(
+    exists: impl FnOnce() -> Result<(), StorageError>,
+    parts: &[PartChoice],
+) -> Result<String, StorageError> {
+    exists()?;
+    if parts.is_empty() {
+        return Err(StorageError::new(StorageFault::InvalidPart, "no part is named; an upload has at least one"));
+    }
+    if !parts.is_sorted_by(|one, next| one.number < next.number) {
+        let message = "the parts are not in ascending order of their numbers";
+        return Err(StorageError::new(StorageFault::InvalidPartOrder, message));
+    }
+    etag_of(parts)
+}
+
+/// The upload of that id, when it is one to this key.
+async fn find(storage: &Storage, key: &str, id: &str) -> Result<ObjectHead, StorageError> {
+    let (found, head) = read_pending(storage, id).await?;
+    if found == key { Ok(head) } else { Err(no_such_upload()) }
+}
+
+/// An id that can be one of ours: ids become parts of paths.
+fn checked(id: &str) -> Result<&str, StorageError> {
+    if is_id(id) { Ok(id) } else { Err(no_such_upload()) }
 }
 
 /// Key and head of the upload of that id.
@@ -365,15 +453,6 @@ async fn read_pending(storage: &Storage, id: &str) -> Result<(String, ObjectHead
     Ok((key, head))
 }
 
-/// The chosen part, which must have the ETag that the client was told.
-async fn open_part(storage: &Storage, id: &str, part: &PartChoice) -> Result<OpenObject, StorageError> {
-    let open = storage.open(part_path(id, part.number)).await.map_err(|error| match error.fault {
-        StorageFault::NotFound => invalid_part(part),
-        _ => error,
-    })?;
-    if open.head.etag.trim_matches('"') == part.etag.trim_matches('"') { Ok(open) } else { Err(invalid_part(part)) }
-}
-
 /// The ETag of the object that these parts make: the MD5 of their MD5s, which are their ETags, and how many there are.
 fn etag_of(parts: &[PartChoice]) -> Result<String, StorageError> {
     let mut md5s = Hasher::new(Algorithm::Md5);
@@ -395,46 +474,17 @@ async fn completed_before(storage: &Storage, key: &str, id: &str, parts: &[PartC
     Some(Stored { size_bytes: head.size_bytes, etag: head.etag, crc64, modified: head.modified })
 }
 
-/// Removes all that belongs to an upload; the upload itself first, so that no more parts come.
-async fn remove(storage: &Storage, id: &str) -> Result<(), StorageError> {
-    storage.delete(upload_path(id)).await?;
-    loop {
-        let request = ListRequest {
-            prefix: format!("{UPLOADS}/{id}/"),
-            delimiter: String::new(),
-            marker: String::new(),
-            entries_max: PAGE_ENTRIES,
-        };
-        let page = storage.list(Pager::new(request), true).await?;
-        for listed in page.objects {
-            storage.delete(listed.key).await?;
-        }
-        if page.next_marker.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-fn no_such_upload() -> StorageError {
+pub(crate) fn no_such_upload() -> StorageError {
     StorageError::new(StorageFault::NoSuchUpload, "the specified multipart upload does not exist")
 }
 
-fn invalid_part(part: &PartChoice) -> StorageError {
+pub(crate) fn invalid_part(part: &PartChoice) -> StorageError {
     let message = format!("part {} was not uploaded, or not with this ETag", part.number);
     StorageError::new(StorageFault::InvalidPart, message)
 }
 
 fn upload_path(id: &str) -> String {
     format!("{UPLOADS}/{id}/upload")
-}
-
-fn part_prefix(id: &str) -> String {
-    format!("{UPLOADS}/{id}/part-")
-}
-
-/// Five digits, so that the order of names is that of numbers.
-fn part_path(id: &str, number: u32) -> String {
-    format!("{}{number:05}", part_prefix(id))
 }
 
 /// An id begins with so many hex digits of the seconds since 1970.
@@ -450,6 +500,6 @@ fn fresh_id() -> Result<String, StorageError> {
 }
 
 /// Ids become parts of paths: nothing but those of our making may.
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     id.len() == 42 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
 use hashlane_job::Timestamp;
 use hashlane_lanes::{Algorithm, Digest, Hasher};
+use tokio::sync::OwnedRwLockReadGuard;
 use tokio::task::spawn_blocking;
 
-use super::{Attributes, StorageError, StorageFault};
+use super::{Attributes, Precondition, StorageError, StorageFault, Terms};
 use crate::etag;
-use crate::local::{Temporary, blocking};
+use crate::local::{PartFile, Temporary, blocking};
 use crate::objects::{ObjectWriter, Objects};
 
 /// So much is gathered before a blocking thread is asked: a hop costs some ten microseconds.
@@ -47,8 +48,16 @@ pub struct Ending {
     pub content_md5: Option<[u8; 16]>,
     /// Refuse to replace an object that exists.
     pub keep_existing: bool,
+    /// What must hold of the object that is replaced, if there is one; asked in the moment of it.
+    pub precondition: Option<Precondition>,
     /// An ETag other than the MD5 of the body, with its quotes: that of a multipart upload.
     pub etag: Option<String>,
+}
+
+impl Ending {
+    pub(crate) fn terms(&self) -> Terms {
+        Terms { keep_existing: self.keep_existing, precondition: self.precondition.clone() }
+    }
 }
 
 /// An object that was stored.
@@ -68,20 +77,38 @@ pub struct Stored {
 struct Work {
     md5: Hasher,
     crc64: crc_fast::Digest,
-    temporary: Option<Temporary>,
+    sink: Sink,
+}
+
+/// Where a blocking thread writes the bytes to.
+enum Sink {
+    /// Nowhere; they go to another scheme.
+    Elsewhere,
+    File(Temporary),
+    Part(PartFile),
 }
 
 impl Work {
-    fn new(temporary: Option<Temporary>) -> Work {
-        Work { md5: Hasher::new(Algorithm::Md5), crc64: crc_fast::Digest::new(CrcAlgorithm::Crc64Xz), temporary }
+    fn new(sink: Sink) -> Work {
+        Work { md5: Hasher::new(Algorithm::Md5), crc64: crc_fast::Digest::new(CrcAlgorithm::Crc64Xz), sink }
+    }
+
+    /// Parts are written beside other parts, but never while their upload ends.
+    async fn beside_parts_only(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        match &self.sink {
+            Sink::Part(part) => Some(part.gate().clone().read_owned().await),
+            _ => None,
+        }
     }
 
     fn take(&mut self, batch: &[Bytes]) -> Result<(), StorageError> {
         for bytes in batch {
             self.md5.update(bytes);
             self.crc64.update(bytes);
-            if let Some(temporary) = &mut self.temporary {
-                temporary.write(bytes)?;
+            match &mut self.sink {
+                Sink::Elsewhere => {}
+                Sink::File(temporary) => temporary.write(bytes)?,
+                Sink::Part(part) => part.write(bytes)?,
             }
         }
         Ok(())
@@ -91,13 +118,22 @@ impl Work {
 impl Upload {
     /// An upload to a local folder.
     pub(crate) fn to_folder(target: Target, temporary: Temporary) -> Upload {
-        Upload { target, work: Some(Work::new(Some(temporary))), writer: None, pending: vec![], pending_bytes: 0 }
+        Upload::to(target, Sink::File(temporary), None)
+    }
+
+    /// A part of a multipart upload to a local folder.
+    pub(crate) fn to_part(part: PartFile) -> Upload {
+        let target = Target { path: String::new(), attributes: Attributes::default(), needs_attributes: false };
+        Upload::to(target, Sink::Part(part), None)
     }
 
     /// An upload to another scheme.
     pub(crate) fn to_objects(target: Target, objects: Arc<Objects>, writer: ObjectWriter) -> Upload {
-        let writer = Some((objects, writer));
-        Upload { target, work: Some(Work::new(None)), writer, pending: vec![], pending_bytes: 0 }
+        Upload::to(target, Sink::Elsewhere, Some((objects, writer)))
+    }
+
+    fn to(target: Target, sink: Sink, writer: Option<(Arc<Objects>, ObjectWriter)>) -> Upload {
+        Upload { target, work: Some(Work::new(sink)), writer, pending: vec![], pending_bytes: 0 }
     }
 
     /// Appends bytes.
@@ -119,24 +155,31 @@ impl Upload {
     pub async fn finish(mut self, ending: Ending) -> Result<Stored, StorageError> {
         self.flush().await?;
         let work = self.work.take().ok_or_else(StorageError::panicked)?;
-        let Work { md5, crc64, temporary } = work;
+        let guard = work.beside_parts_only().await;
+        let Work { md5, crc64, sink } = work;
         let (size_bytes, crc64) = (md5.message_bytes(), crc64.finalize());
         let md5: Digest = md5.finish();
         if ending.content_md5.is_some_and(|expected| expected != *md5.as_bytes()) {
             let message = "the body that arrived is not the one that Content-MD5 tells of; send it again";
             return Err(StorageError::new(StorageFault::DigestMismatch, message));
         }
+        let terms = ending.terms();
         let etag = ending.etag.unwrap_or_else(|| etag::of_content(&md5));
         let target = self.target;
-        let modified = match (temporary, self.writer) {
-            (Some(temporary), _) => {
+        let modified = match (sink, self.writer) {
+            (Sink::File(temporary), _) => {
                 let etag = etag.clone();
-                blocking(move || temporary.store(&target, &etag, crc64, !ending.keep_existing)).await?
+                blocking(move || temporary.store(&target, &etag, crc64, &terms)).await?
             }
-            (None, Some((objects, writer))) => {
-                objects.store(writer, target, &etag, crc64, !ending.keep_existing).await?
+            (Sink::Part(part), _) => {
+                let kept = blocking(move || {
+                    let _beside_parts_only = guard;
+                    part.keep(size_bytes, md5, crc64)
+                });
+                kept.await?
             }
-            (None, None) => return Err(StorageError::panicked()),
+            (Sink::Elsewhere, Some((objects, writer))) => objects.store(writer, target, &etag, crc64, &terms).await?,
+            (Sink::Elsewhere, None) => return Err(StorageError::panicked()),
         };
         Ok(Stored { size_bytes, etag, crc64, modified })
     }
@@ -148,7 +191,9 @@ impl Upload {
         let batch = std::mem::take(&mut self.pending);
         self.pending_bytes = 0;
         let mut work = self.work.take().ok_or_else(StorageError::panicked)?;
+        let guard = work.beside_parts_only().await;
         let worked = spawn_blocking(move || {
+            let _beside_parts_only = guard;
             let taken = work.take(&batch);
             (work, batch, taken)
         });

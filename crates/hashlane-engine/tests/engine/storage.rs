@@ -406,7 +406,7 @@ fn copies_take_content_and_attributes_or_get_new_ones() {
 }
 
 async fn part(bucket: &Bucket, id: &str, number: u32, body: &[u8]) -> Result<String, StorageError> {
-    let mut part = bucket.engine.begin_part(&object("dir/big"), id, number).await?;
+    let mut part = bucket.engine.begin_part(&object("dir/big"), id, number, Some(body.len() as u64)).await?;
     part.write(Bytes::copy_from_slice(body)).await?;
     Ok(bucket.engine.finish_part(&object("dir/big"), id, part, Ending::default()).await?.etag)
 }
@@ -435,14 +435,15 @@ fn parts_become_one_object_with_the_etag_of_their_md5s() {
 
             let parts = engine.list_parts(&big, &id, 0, 1000).await.expect("listed");
             let told: Vec<_> =
-                parts.parts.iter().map(|part| (part.number, part.head.size_bytes, &part.head.etag)).collect();
+                parts.parts.iter().map(|part| (part.number, part.stored.size_bytes, &part.stored.etag)).collect();
             assert_eq!(told, [(1, 300_000, &etag_1), (2, 100_000, &etag_2), (10_000, 4, &etag_3)]);
             let page = engine.list_parts(&big, &id, 1, 1).await.expect("listed");
             assert_eq!((page.parts.len(), page.parts[0].number, page.is_truncated), (1, 2, true));
             assert!(engine.list_parts(&big, &id, 10_000, 10).await.expect("listed").parts.is_empty());
 
-            let complete =
-                async |parts: &[(u32, &str)]| engine.complete_multipart(&big, &id, &choose(parts), false).await;
+            let complete = async |parts: &[(u32, &str)]| {
+                engine.complete_multipart(&big, &id, &choose(parts), Ending::default()).await
+            };
             assert_eq!(fault(complete(&[]).await), StorageFault::InvalidPart);
             assert_eq!(fault(complete(&[(1, &etag_1), (2, &wrong)]).await), StorageFault::InvalidPart);
             assert_eq!(fault(complete(&[(1, &etag_1), (3, &etag_2)]).await), StorageFault::InvalidPart);
@@ -473,7 +474,7 @@ fn parts_become_one_object_with_the_etag_of_their_md5s() {
             assert_eq!(fault(complete(&[(1, "no MD5")]).await), StorageFault::NoSuchUpload);
             let other_id = format!("{}{}", "f".repeat(10), &id[10..]);
             let parts = choose(&[(1, &etag_1), (2, &etag_2), (10_000, &etag_3)]);
-            let later = engine.complete_multipart(&big, &other_id, &parts, false).await;
+            let later = engine.complete_multipart(&big, &other_id, &parts, Ending::default()).await;
             assert_eq!(fault(later), StorageFault::NoSuchUpload, "the object is older than that upload");
             assert_eq!(fault(part(bucket, &id, 1, b"").await), StorageFault::NoSuchUpload);
             assert_eq!(fault(engine.abort_multipart(&big, &id).await), StorageFault::NoSuchUpload);
@@ -492,7 +493,7 @@ fn an_aborted_upload_leaves_nothing_and_ids_hold_for_their_key_only() {
             let big = object("dir/big");
             let id = engine.initiate_multipart(&big, Attributes::default()).await.expect("begun");
             part(bucket, &id, 1, b"x").await.expect("stored");
-            let late = engine.begin_part(&big, &id, 2).await.expect("begun");
+            let late = engine.begin_part(&big, &id, 2, None).await.expect("begun");
             for (key, id) in
                 [("dir/other", id.as_str()), ("dir/big", ""), ("dir/big", "../../etc"), ("dir/big", &id[1..])]
             {
@@ -567,7 +568,8 @@ fn an_upload_outlives_a_restart_in_a_folder() {
         let id = bucket.engine.initiate_multipart(&big, attributes()).await.expect("begun");
         let etag = part(&bucket, &id, 1, b"one").await.expect("stored");
         let again = start(EngineOptions { hash_threads: 1, ..EngineOptions::default() }, &folder_url(&bucket.path("")));
-        let stored = again.complete_multipart(&big, &id, &choose(&[(1, &etag)]), false).await.expect("completed");
+        let stored =
+            again.complete_multipart(&big, &id, &choose(&[(1, &etag)]), Ending::default()).await.expect("completed");
         assert_eq!(stored.size_bytes, 3);
         assert_eq!(get(&bucket, "dir/big").await.expect("read"), b"one");
         assert_eq!(again.head_object(&big).await.expect("it exists").attributes, attributes());

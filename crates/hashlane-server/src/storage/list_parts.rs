@@ -15,9 +15,9 @@ pub(super) async fn answer(ask: Ask<'_>) -> Result<Answer, Refusal> {
         .iter()
         .map(|part| PartEntry {
             number: part.number,
-            modified: part.head.modified,
-            etag: &part.head.etag,
-            size_bytes: part.head.size_bytes,
+            modified: part.stored.modified,
+            etag: &part.stored.etag,
+            size_bytes: part.stored.size_bytes,
         })
         .collect();
     Ok(Answer::xml(query.print(ask.bucket.name.as_str(), ask.key, &parts, page.is_truncated)))
