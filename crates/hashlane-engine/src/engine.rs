@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashlane_job::{BucketName, FailureCode, FileFacts, JobError, ObjectRef};
-use hashlane_lanes::{Algorithm, Digest, Platform, State};
+use hashlane_lanes::{Algorithm, Digest, Hasher, Platform, State};
 use tokio::task::spawn_blocking;
 
 use crate::bucket::{BucketConfig, Buckets};
@@ -158,6 +158,11 @@ impl Engine {
                 let written = spawn_blocking(move || file.write_header(&digest)).await;
                 written.unwrap_or_else(|_| Err(JobError::permanent(FailureCode::Internal, "storing the digest failed")))
             }
+            (Hold::Marker(marker), Storage::Folder(_)) => {
+                let marker = marker.clone();
+                let written = spawn_blocking(move || marker.write_header(&digest)).await;
+                written.unwrap_or_else(|_| Err(JobError::permanent(FailureCode::Internal, "storing the digest failed")))
+            }
             (Hold::Object { generation: Some(generation) }, Storage::Objects(objects)) => {
                 objects.add_metadata(&object.key, *generation, &digest).await
             }
@@ -233,6 +238,9 @@ impl Engine {
     }
 
     async fn hash_file(&self, folder: &Arc<Folder>, terms: Terms, request: &HashRequest) -> Result<Hashed, JobError> {
+        if request.object.key.ends_with('/') {
+            return hash_marker(folder, request).await;
+        }
         let algorithms = without_repeats(&request.algorithms);
         for _ in 0..FRESH_ATTEMPTS {
             let message = Message {
@@ -340,6 +348,17 @@ impl Engine {
         let facts = FileFacts { digests, size_bytes: read.message_bytes, etag, modified: version.modified };
         Ok(Hashed { facts, hold: Hold::Object { generation: version.generation } })
     }
+}
+
+/// The marker of a folder: an object without content, so that there is nothing to read.
+async fn hash_marker(folder: &Arc<Folder>, request: &HashRequest) -> Result<Hashed, JobError> {
+    let (folder, key) = (folder.clone(), request.object.key.clone());
+    let opened = spawn_blocking(move || folder.open_marker_of(&key)).await;
+    let failed = |_| Err(JobError::permanent(FailureCode::Internal, "opening the object failed"));
+    let marker = opened.unwrap_or_else(failed)?;
+    let digests = request.algorithms.iter().map(|algorithm| Hasher::digest(*algorithm, b"")).collect();
+    let facts = FileFacts { digests, size_bytes: 0, etag: marker.head.etag.clone(), modified: marker.head.modified };
+    Ok(Hashed { facts, hold: Hold::Marker(Arc::new(marker)) })
 }
 
 /// The algorithms, each once: a lane hashes a message once.

@@ -6,7 +6,7 @@ use hashlane_job::{Checkpoint, FileFacts, ObjectRef};
 use hashlane_lanes::Algorithm;
 
 use crate::ReadProgress;
-use crate::local::OpenFile;
+use crate::local::{LocalObject, OpenFile};
 
 /// What was asked of one object.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Hashed {
 pub(crate) enum Hold {
     /// The file itself.
     File(Arc<OpenFile>),
+    /// The marker of a folder, which has no content.
+    Marker(Arc<LocalObject>),
     /// An object of another scheme, by its number where we keep its metadata; without it nothing can be changed.
     Object { generation: Option<u64> },
 }

@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use self::json::Problem;
 use crate::Limits;
 use crate::body::RequestBody;
-use crate::connection::{Dropped, Respond};
+use crate::connection::Respond;
 use crate::listener::{Listening, listen};
 use crate::refusal::Refusal;
 
@@ -54,19 +54,19 @@ struct Admin {
 impl Respond for Admin {
     type Body = Full<Bytes>;
 
-    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if !is_addressed_directly(&request) {
             let told = "ask by IP address or as localhost: other names are refused here\n";
-            return Ok(text(StatusCode::FORBIDDEN, told.into()));
+            return text(StatusCode::FORBIDDEN, told.into());
         }
         let (parts, incoming) = request.into_parts();
         match parts.method {
-            Method::GET | Method::HEAD => Ok(self.show(&parts.uri).await),
+            Method::GET | Method::HEAD => self.show(&parts.uri).await,
             _ => {
-                let mut body = RequestBody::new(incoming, &parts.headers, &self.limits);
-                let answer = self.change(&parts, &mut body).await?;
+                let mut body = RequestBody::new(incoming, &parts, &self.limits);
+                let answer = self.change(&parts, &mut body).await;
                 body.drain().await;
-                Ok(answer)
+                answer
             }
         }
     }
@@ -90,7 +90,7 @@ impl Admin {
         }
     }
 
-    async fn change(&self, parts: &Parts, body: &mut RequestBody) -> Result<Response<Full<Bytes>>, Dropped> {
+    async fn change(&self, parts: &Parts, body: &mut RequestBody) -> Response<Full<Bytes>> {
         let queue = parts.uri.path().strip_prefix("/api/queues/");
         let is_known = match parts.method {
             Method::POST => matches!(parts.uri.path(), "/api/queues" | "/api/deliveries/replay"),
@@ -98,17 +98,16 @@ impl Admin {
             _ => false,
         };
         if !is_known {
-            return Ok(text(StatusCode::METHOD_NOT_ALLOWED, "this method is not known here\n".into()));
+            return text(StatusCode::METHOD_NOT_ALLOWED, "this method is not known here\n".into());
         }
         if let Err(problem) = json::check_write(&parts.headers) {
-            return Ok(problem.answer());
+            return problem.answer();
         }
         let body = match body.read().await {
             Ok(body) => body,
-            Err(Refusal::Drop(reason)) => return Err(Dropped(reason)),
-            Err(Refusal::Answer { error, .. }) => {
+            Err(Refusal { error, .. }) => {
                 let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                return Ok(Problem::new(status, error.message).answer());
+                return Problem::new(status, error.message).answer();
             }
         };
         let answer = match queue {
@@ -116,7 +115,7 @@ impl Admin {
             None if parts.uri.path() == "/api/queues" => queues::create(&self.store, &self.engine, &body).await,
             None => deliveries::replay(&self.store, &self.engine, &body).await,
         };
-        Ok(answer.unwrap_or_else(|problem| problem.answer()))
+        answer.unwrap_or_else(|problem| problem.answer())
     }
 }
 

@@ -16,9 +16,9 @@ use hashlane_engine::Engine;
 use hashlane_job::{Clock, JobIds};
 use hashlane_store::JobStore;
 use hashlane_wire::sign::{self, ErrorDialect};
-use hashlane_wire::{Address, Call, ErrorCode, HostRules, RequestHead, TimeOffset};
+use hashlane_wire::{Address, Call, ErrorCode, HostRules, RequestHead, StorageOperation, TimeOffset};
 use http::request::Parts;
-use http::{Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -27,7 +27,7 @@ use crate::access::{Access, AccessKey};
 use crate::answer::{Answer, Face};
 use crate::answer_body::AnswerBody;
 use crate::body::RequestBody;
-use crate::connection::{Dropped, Respond};
+use crate::connection::Respond;
 use crate::listener::{Listening, listen};
 use crate::refusal::Refusal;
 use crate::{Limits, Tls, routes};
@@ -100,11 +100,11 @@ struct Seen {
 impl Respond for Api {
     type Body = AnswerBody;
 
-    async fn respond(&self, request: Request<Incoming>) -> Result<Response<AnswerBody>, Dropped> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let started = Instant::now();
         let request_id = hashlane_wire::request_id(self.clock.now());
         let (parts, incoming) = request.into_parts();
-        let mut body = RequestBody::new(incoming, &parts.headers, &self.limits);
+        let mut body = RequestBody::new(incoming, &parts, &self.limits);
         let mut seen = Seen { route: "unroutable", face: Face::Ci };
 
         let handled = catch_panic(self.handle(&parts, &mut body, &request_id, &mut seen)).await;
@@ -112,15 +112,10 @@ impl Respond for Api {
         let mut cause = None;
         let answer = match outcome {
             Ok(answer) => answer,
-            Err(Refusal::Answer { error, cause: why }) => {
+            Err(Refusal { error, cause: why }) => {
                 let trace_id = hashlane_wire::trace_id(self.clock.now());
                 cause = why.or_else(|| Some(error.message.clone()));
                 Answer::error(&error, resource(&parts), &request_id, &trace_id)
-            }
-            Err(Refusal::Drop(reason)) => {
-                tracing::info!(route = seen.route, request_id, reason, "request dropped");
-                count(seen.route, "dropped", started);
-                return Err(Dropped(reason));
             }
         };
 
@@ -129,7 +124,7 @@ impl Respond for Api {
         count(seen.route, status.as_str(), started);
         let line = AccessLine { parts: &parts, route: seen.route, request_id: &request_id, status: status.as_u16() };
         line.log(cause.as_deref(), started);
-        Ok(answer.finish(seen.face, parts.method == Method::HEAD, &request_id, close))
+        answer.finish(seen.face, parts.method == Method::HEAD, &request_id, close)
     }
 }
 
@@ -147,6 +142,7 @@ impl Api {
         request_id: &str,
         seen: &mut Seen,
     ) -> Result<Answer, Refusal> {
+        check_framing(&parts.headers)?;
         let head = request_head(parts);
         let address = hashlane_wire::address(host(parts)?, &self.hosts);
         let presented = sign::presented(&head);
@@ -159,7 +155,15 @@ impl Api {
         let key = self.access.admit(&head, presented, body, self.clock.now()).await?;
         let call = call?;
         key.permit(&call, &address)?;
-        routes::answer(self, call, key, &address, &head, body, request_id).await
+        let client = is_for_its_client_only(&call).then(|| body.client().clone());
+        let answer = routes::answer(self, call, key, &address, &head, body, request_id);
+        match client {
+            None => answer.await,
+            Some(client) => tokio::select! {
+                answer = answer => answer,
+                () = client.gone() => Err(Refusal::new(ErrorCode::BodyTimeout, "the client left before its answer")),
+            },
+        }
     }
 }
 
@@ -170,6 +174,22 @@ fn host(parts: &Parts) -> Result<&str, Refusal> {
         (Some(Ok(host)), None) => Ok(host),
         _ => Err(Refusal::new(ErrorCode::InvalidHost, "a request needs exactly one Host header, in ASCII")),
     }
+}
+
+/// Refuses what of HTTP/1.1 this server does not do (RFC 9112, section 6.1; RFC 9110, section 10.1.1).
+fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    for coding in headers.get_all(header::TRANSFER_ENCODING) {
+        if !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            let message = "bodies may be sent in chunks, but not in another transfer coding";
+            return Err(Refusal::new(ErrorCode::NotImplemented, message));
+        }
+    }
+    for expected in headers.get_all(header::EXPECT) {
+        if !expected.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue") {
+            return Err(Refusal::new(ErrorCode::ExpectationFailed, "Expect can be 100-continue and nothing else"));
+        }
+    }
+    Ok(())
 }
 
 /// The head as it came off the socket: hyper keeps path and query as they were written.
@@ -188,6 +208,12 @@ fn resource(parts: &Parts) -> &str {
         "" => "/",
         path => path,
     }
+}
+
+/// Calls that work for long and whose work is worth nothing when nobody waits for it.
+fn is_for_its_client_only(call: &Call) -> bool {
+    use StorageOperation::{CopyObject, CopyPart, SyncHash};
+    matches!(call, Call::Storage { operation: SyncHash | CopyObject | CopyPart, .. })
 }
 
 fn face(call: &Call) -> Face {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hashlane_wire::ErrorCode;
-use http::{HeaderMap, header};
+use http::header;
+use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
 
 use crate::Limits;
+use crate::connection::Client;
 use crate::refusal::Refusal;
 
 /// So much of an unwanted body is taken: a part of a multipart upload as SDKs cut them by default fits in it.
@@ -39,6 +41,10 @@ pub(crate) struct RequestBody {
     time_max: Duration,
     /// The client was asked, if it waited for that.
     asked: bool,
+    /// Who is told when nothing is left.
+    client: Client,
+    /// The client was waited for long enough.
+    is_late: bool,
     /// Nothing is left to be read.
     ended: bool,
     /// The whole body, once it was read.
@@ -49,8 +55,13 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    /// The body of a request with these headers.
-    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, limits: &Limits) -> RequestBody {
+    /// The body of a request with this head.
+    pub(crate) fn new(incoming: Incoming, head: &Parts, limits: &Limits) -> RequestBody {
+        let headers = &head.headers;
+        let client = head.extensions.get::<Client>().cloned().unwrap_or_default();
+        if incoming.is_end_stream() {
+            client.sent_all();
+        }
         let expects = headers.get(header::EXPECT);
         RequestBody {
             declared: incoming.size_hint().exact(),
@@ -58,6 +69,8 @@ impl RequestBody {
             bytes_max: limits.body_bytes,
             time_max: limits.body_timeout,
             asked: false,
+            is_late: false,
+            client,
             ended: incoming.is_end_stream(),
             whole: None,
             taken_bytes: 0,
@@ -69,6 +82,16 @@ impl RequestBody {
     /// Whether there is one to be read.
     pub(crate) fn is_some(&self) -> bool {
         !self.ended
+    }
+
+    /// Who sends it.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The length of the body, as far as the client told it.
+    pub(crate) fn declared(&self) -> Option<u64> {
+        self.declared
     }
 
     /// The whole body; the same again when it was read before.
@@ -121,7 +144,8 @@ impl RequestBody {
         self.taken_bytes += piece.as_ref().map_or(0, |piece| piece.len() as u64);
         let allowed = self.time_max * RATE_GRACE + Duration::from_secs(self.taken_bytes / RATE_BYTES_MIN);
         if self.waited > allowed && piece.is_some() {
-            return Err(Refusal::Drop("the request body came too slowly"));
+            self.is_late = true;
+            return Err(too_slow("the request body came too slowly"));
         }
         Ok(piece)
     }
@@ -131,7 +155,7 @@ impl RequestBody {
         if self.ended {
             return true;
         }
-        if self.expects_continue && !self.asked {
+        if self.is_late || (self.expects_continue && !self.asked) {
             return false;
         }
         let deadline = Instant::now() + DRAIN_TIME_MAX.min(self.time_max);
@@ -150,8 +174,14 @@ impl RequestBody {
     async fn next(&mut self, deadline: Instant) -> Result<Option<Bytes>, Refusal> {
         while !self.ended {
             match timeout_at(deadline, self.incoming.frame()).await {
-                Err(_elapsed) => return Err(Refusal::Drop("the request body was not complete in time")),
-                Ok(None) => self.ended = true,
+                Err(_elapsed) => {
+                    self.is_late = true;
+                    return Err(too_slow("the request body was not complete in time"));
+                }
+                Ok(None) => {
+                    self.ended = true;
+                    self.client.sent_all();
+                }
                 Ok(Some(Ok(frame))) => {
                     // Trailers say nothing that this API knows.
                     if let Ok(data) = frame.into_data() {
@@ -165,6 +195,11 @@ impl RequestBody {
         }
         Ok(None)
     }
+}
+
+/// 408; nothing more is read of the connection then.
+fn too_slow(message: &str) -> Refusal {
+    Refusal::new(ErrorCode::BodyTimeout, message)
 }
 
 fn too_large(bytes_max: usize) -> Refusal {

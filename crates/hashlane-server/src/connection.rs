@@ -4,9 +4,11 @@
 //! times of [`Limits`]. hyper's own head timeout is not used: it also runs while a kept connection idles, so that it
 //! could not tell the two waits apart. Left out on purpose: the time for a body, which whoever reads the body keeps.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -25,26 +27,13 @@ use crate::header_case::HeaderCase;
 /// What hyper may hold of a body; heads are held to their own limit.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// The request is not worth an answer: the connection is closed.
-#[derive(Debug)]
-pub(crate) struct Dropped(pub(crate) &'static str);
-
-impl std::fmt::Display for Dropped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Dropped {}
-
 /// What a listener does with a request.
 pub(crate) trait Respond: Send + Sync + 'static {
     /// The body of its answers.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
 
     /// The answer, without the capitals of its header names.
-    fn respond(&self, request: Request<Incoming>)
-    -> impl Future<Output = Result<Response<Self::Body>, Dropped>> + Send;
+    fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 /// When a connection is told to end.
@@ -66,24 +55,23 @@ pub(crate) async fn serve<R: Respond, S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let pace = Pace::start();
     let stream = Paced { stream, pace: pace.clone() };
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         let (responder, pace) = (responder.clone(), pace.clone());
         let case = &case;
         async move {
-            pace.enter(Stage::Busy);
+            request.extensions_mut().insert(pace.begin());
             let mut answer = responder.respond(request).await;
-            if let Ok(response) = &mut answer {
-                case.apply(response);
-            }
+            case.apply(&mut answer);
             pace.enter(Stage::Idle);
-            answer
+            Ok::<_, Infallible>(answer)
         }
     });
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()
             .preserve_header_case(true)
-            // A client that shuts its sending side down after the request still gets its answer.
-            .half_close(true)
+            // So that hyper reads while a request is answered, and a connection that broke stops the work for it. The end of a
+            // client that shut its sending side down is kept from it until the answer is made: see `Client`.
+            .half_close(false)
             .header_read_timeout(None)
             .max_header_size(limits.head_bytes_max)
             .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES))
@@ -146,13 +134,35 @@ impl Stage {
     }
 }
 
+/// The client of one request, as far as its connection tells.
+///
+/// A client that shuts its sending side down after its request may wait for the answer, or may have left: the two look the same
+/// as long as nothing is sent. So it gets its answer, and work that is worth nothing without its client ends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Client {
+    gone: CancellationToken,
+    sent_all: Arc<AtomicBool>,
+}
+
+impl Client {
+    /// The whole request came.
+    pub(crate) fn sent_all(&self) {
+        self.sent_all.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until the client sends nothing more, after its whole request came.
+    pub(crate) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+}
+
 /// The stage of a connection and since when; shared by the socket, the service and the alarm, which all run in one task.
 #[derive(Clone)]
-struct Pace(Arc<Mutex<(Stage, Instant)>>);
+struct Pace(Arc<Mutex<(Stage, Instant)>>, Arc<Mutex<Client>>);
 
 impl Pace {
     fn start() -> Pace {
-        Pace(Arc::new(Mutex::new((Stage::New, Instant::now()))))
+        Pace(Arc::new(Mutex::new((Stage::New, Instant::now()))), Arc::default())
     }
 
     fn state(&self) -> (Stage, Instant) {
@@ -165,6 +175,24 @@ impl Pace {
 
     fn enter(&self, stage: Stage) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
+    }
+
+    /// A request begins, of a client that is there.
+    fn begin(&self) -> Client {
+        self.enter(Stage::Busy);
+        let mut client = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        *client = Client::default();
+        client.clone()
+    }
+
+    /// Nothing more comes. Says whether that is to be kept back until the request is answered.
+    fn ended(&self) -> bool {
+        let client = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_kept_back = self.stage() == Stage::Busy && client.sent_all.load(Ordering::Relaxed);
+        if is_kept_back {
+            client.gone.cancel();
+        }
+        is_kept_back
     }
 
     /// Bytes came: outside of a request they begin a head.
@@ -208,6 +236,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
             self.pace.received();
+        } else if matches!(result, Poll::Ready(Ok(()))) && buffer.remaining() > 0 && self.pace.ended() {
+            // The connection is polled again when the answer is made, by the same task.
+            return Poll::Pending;
         }
         result
     }

@@ -10,16 +10,11 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Why a request is not done.
 #[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The client is told.
-    Answer {
-        /// What the client is told.
-        error: WireError,
-        /// What only the log is told.
-        cause: Option<String>,
-    },
-    /// The connection is closed without an answer.
-    Drop(&'static str),
+pub(crate) struct Refusal {
+    /// What the client is told.
+    pub(crate) error: WireError,
+    /// What only the log is told.
+    pub(crate) cause: Option<String>,
 }
 
 impl Refusal {
@@ -31,20 +26,20 @@ impl Refusal {
     /// 500 `InternalError`; the cause goes to the log.
     pub(crate) fn internal(cause: impl Into<String>) -> Refusal {
         let error = WireError::new(ErrorCode::InternalError, "the server met an internal error, please try again");
-        Refusal::Answer { error, cause: Some(cause.into()) }
+        Refusal { error, cause: Some(cause.into()) }
     }
 
     /// 503 `SlowDown` with `Retry-After`, which SDKs repeat.
     pub(crate) fn slow_down(message: &str, cause: Option<String>) -> Refusal {
         let mut error = WireError::new(ErrorCode::SlowDown, message);
         error.retry_after_seconds = Some(RETRY_AFTER_SECONDS);
-        Refusal::Answer { error, cause }
+        Refusal { error, cause }
     }
 }
 
 impl From<WireError> for Refusal {
     fn from(error: WireError) -> Refusal {
-        Refusal::Answer { error, cause: None }
+        Refusal { error, cause: None }
     }
 }
 

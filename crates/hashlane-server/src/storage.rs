@@ -5,6 +5,7 @@
 
 mod complete_upload;
 mod copy_object;
+mod copy_part;
 mod delete_object;
 mod delete_objects;
 mod get_object;
@@ -17,9 +18,9 @@ mod put_bucket;
 mod put_object;
 mod uploads;
 
-use hashlane_engine::{Attributes, StorageError, StorageFault};
+use hashlane_engine::{Attributes, ObjectHead, Precondition, StorageError, StorageFault};
 use hashlane_job::ObjectRef;
-use hashlane_wire::storage::GivenHeaders;
+use hashlane_wire::storage::{Conditions, GivenHeaders};
 use hashlane_wire::{ErrorCode, Query, RequestHead, StorageOperation};
 
 use crate::access::AccessKey;
@@ -55,6 +56,23 @@ impl Ask<'_> {
         ObjectRef { bucket: self.bucket.name.clone(), key: self.key.to_owned() }
     }
 
+    /// What the request says must hold of the object that it changes, if it says anything.
+    fn precondition(&self) -> Option<Precondition> {
+        let conditions = Conditions::of(self.head);
+        conditions.guard_changes().then(|| {
+            Precondition::new(move |current: Option<&ObjectHead>| {
+                conditions.allow_change(current.map(|current| (current.etag.as_str(), current.modified)))
+            })
+        })
+    }
+
+    /// Refuses a body that has neither a length nor chunks: nobody could tell it from one that broke off.
+    fn check_length(&self) -> Result<(), Refusal> {
+        let is_told = ["content-length", "transfer-encoding"].iter().any(|name| self.head.header(name).is_some());
+        let message = "the body of an object needs a Content-Length, or Transfer-Encoding: chunked";
+        if is_told { Ok(()) } else { Err(Refusal::new(ErrorCode::MissingContentLength, message)) }
+    }
+
     fn query(&self) -> Result<Query, Refusal> {
         Ok(Query::parse(self.head.query)?)
     }
@@ -80,6 +98,7 @@ pub(crate) async fn answer(
         StorageOperation::DeleteObjects => delete_objects::answer(ask, body).await,
         StorageOperation::InitiateUpload => uploads::initiate(ask).await,
         StorageOperation::UploadPart => uploads::put_part(ask, body).await,
+        StorageOperation::CopyPart => copy_part::answer(ask).await,
         StorageOperation::AbortUpload => uploads::abort(ask).await,
         StorageOperation::CompleteUpload => complete_upload::answer(ask, body).await,
         StorageOperation::ListParts => list_parts::answer(ask).await,
@@ -108,6 +127,12 @@ fn absent(error: StorageError) -> Refusal {
     }
 }
 
+/// Whether a GET would find no object.
+pub(crate) async fn is_absent(api: &Api, object: &ObjectRef) -> bool {
+    let head = api.engine.head_object(object).await;
+    head.is_err_and(|error| matches!(error.fault, StorageFault::NotFound | StorageFault::InvalidKey))
+}
+
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Refusal {
         let code = match error.fault {
@@ -116,6 +141,7 @@ impl From<StorageError> for Refusal {
             StorageFault::InvalidKey | StorageFault::Conflict | StorageFault::AttributesTooLarge => {
                 ErrorCode::InvalidArgument
             }
+            StorageFault::PreconditionFailed => ErrorCode::PreconditionFailed,
             StorageFault::Exists => ErrorCode::FileAlreadyExists,
             StorageFault::DigestMismatch => ErrorCode::BadDigest,
             StorageFault::NoSuchUpload => ErrorCode::NoSuchUpload,

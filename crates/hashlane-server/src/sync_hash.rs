@@ -19,7 +19,7 @@ use crate::answer::Answer;
 use crate::api::Api;
 use crate::refusal::Refusal;
 use crate::routes::Bucket;
-use crate::service;
+use crate::{service, storage};
 
 /// How long a request waits for its turn. Small objects take milliseconds, so that a short burst is over by then; SDKs
 /// that are told to slow down try again after a second or more.
@@ -40,7 +40,7 @@ pub(crate) async fn answer(
     if query.add_to_header {
         access.require(WRITE)?;
     }
-    service::check_open(api, bucket.name).await.map_err(closed_is_denied)?;
+    service::open_queues(api, bucket.name).await.map_err(closed_is_denied)?;
     let object = ObjectRef { bucket: bucket.name.clone(), key: key.to_owned() };
     let hashed = timeout(api.limits.sync_timeout, hash(api, &object, query)).await;
     let facts = hashed.unwrap_or_else(|_elapsed| {
@@ -58,7 +58,13 @@ async fn hash(api: &Api, object: &ObjectRef, query: SyncHashQuery) -> Result<Fil
     };
     let progress = Arc::new(ReadProgress::default());
     let request = HashRequest { object: object.clone(), algorithms: vec![query.algorithm], checkpoint: None, progress };
-    let hashed = api.engine.hash_awaited(request, api.limits.sync_object_bytes).await.map_err(refusal)?;
+    let hashed = match api.engine.hash_awaited(request, api.limits.sync_object_bytes).await {
+        // A job says why there can be no object under such a key; here the answer is that of a GET.
+        Err(error) if error.code == FailureCode::Denied && storage::is_absent(api, object).await => {
+            return Err(Refusal::new(ErrorCode::NoSuchKey, "the object does not exist"));
+        }
+        hashed => hashed.map_err(refusal)?,
+    };
     if query.add_to_header
         && let Some(digest) = hashed.facts.digests.first()
     {
@@ -70,8 +76,8 @@ async fn hash(api: &Api, object: &ObjectRef, query: SyncHashQuery) -> Result<Fil
 /// A closed service is refused with another code here than on the calls of processing.
 fn closed_is_denied(refusal: Refusal) -> Refusal {
     match refusal {
-        Refusal::Answer { error, cause } if error.code == ErrorCode::MediaBucketUnBinded => {
-            Refusal::Answer { error: WireError { code: ErrorCode::AccessDenied, ..error }, cause }
+        Refusal { error, cause } if error.code == ErrorCode::MediaBucketUnBinded => {
+            Refusal { error: WireError { code: ErrorCode::AccessDenied, ..error }, cause }
         }
         other => other,
     }

@@ -89,6 +89,8 @@ pub enum StorageOperation {
     InitiateUpload,
     /// `PUT /<key>?partNumber&uploadId`.
     UploadPart,
+    /// `PUT /<key>?partNumber&uploadId` with `x-cos-copy-source`.
+    CopyPart,
     /// `POST /<key>?uploadId`.
     CompleteUpload,
     /// `GET /<key>?uploadId`.
@@ -168,7 +170,7 @@ impl StorageOperation {
             StorageOperation::HeadObject => "cos:HeadObject",
             StorageOperation::DeleteObject => "cos:DeleteObject",
             StorageOperation::InitiateUpload => "cos:InitiateMultipartUpload",
-            StorageOperation::UploadPart => "cos:UploadPart",
+            StorageOperation::UploadPart | StorageOperation::CopyPart => "cos:UploadPart",
             StorageOperation::CompleteUpload => "cos:CompleteMultipartUpload",
             StorageOperation::ListParts => "cos:ListParts",
             StorageOperation::AbortUpload => "cos:AbortMultipartUpload",
@@ -191,6 +193,7 @@ impl StorageOperation {
             StorageOperation::CopyObject => "copy_object",
             StorageOperation::InitiateUpload => "initiate_upload",
             StorageOperation::UploadPart => "upload_part",
+            StorageOperation::CopyPart => "copy_part",
             StorageOperation::CompleteUpload => "complete_upload",
             StorageOperation::ListParts => "list_parts",
             StorageOperation::AbortUpload => "abort_upload",

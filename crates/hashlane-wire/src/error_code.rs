@@ -30,6 +30,8 @@ pub enum ErrorCode {
     InvalidPartOrder,
     /// 400, storage: the key is too long.
     KeyTooLong,
+    /// 400, storage: no storage class of the original.
+    InvalidStorageClass,
     /// 400: unknown job in a cancel, unknown input of a batch.
     ResourceNotFound,
     /// 400: unknown queue.
@@ -64,16 +66,22 @@ pub enum ErrorCode {
     NotFound,
     /// 405: known path, wrong method.
     MethodNotAllowed,
+    /// 408: the body of the request did not come in time. On the wire it is `RequestTimeout` as well, which is 504 elsewhere.
+    BodyTimeout,
     /// 409: the bucket is there already, and it is yours.
     BucketAlreadyOwnedByYou,
     /// 409: the object is there already, and must not be replaced.
     FileAlreadyExists,
+    /// 411, storage: the body of an object needs a length, or chunks.
+    MissingContentLength,
     /// 412: a condition of the request is not met.
     PreconditionFailed,
     /// 413: the body is over the limit.
     EntityTooLarge,
     /// 416: no byte of the object is in the range.
     InvalidRange,
+    /// 417: Expect asks for something else than `100-continue`.
+    ExpectationFailed,
     /// 500: a fault of ours.
     InternalError,
     /// 500, ours: the stored record of a job is damaged. It is never told, right or wrong.
@@ -101,6 +109,7 @@ impl ErrorCode {
             | ErrorCode::InvalidPart
             | ErrorCode::InvalidPartOrder
             | ErrorCode::KeyTooLong
+            | ErrorCode::InvalidStorageClass
             | ErrorCode::ResourceNotFound
             | ErrorCode::QueueNotFound
             | ErrorCode::MediaBucketUnBinded => 400,
@@ -115,10 +124,13 @@ impl ErrorCode {
             | ErrorCode::SignatureDoesNotMatch => 403,
             ErrorCode::NoSuchBucket | ErrorCode::NoSuchKey | ErrorCode::NoSuchUpload | ErrorCode::NotFound => 404,
             ErrorCode::MethodNotAllowed => 405,
+            ErrorCode::BodyTimeout => 408,
             ErrorCode::BucketAlreadyOwnedByYou | ErrorCode::FileAlreadyExists => 409,
+            ErrorCode::MissingContentLength => 411,
             ErrorCode::PreconditionFailed => 412,
             ErrorCode::EntityTooLarge => 413,
             ErrorCode::InvalidRange => 416,
+            ErrorCode::ExpectationFailed => 417,
             ErrorCode::InternalError | ErrorCode::ResultCorrupt => 500,
             ErrorCode::NotImplemented => 501,
             ErrorCode::SlowDown => 503,
@@ -140,6 +152,7 @@ impl ErrorCode {
             ErrorCode::InvalidPart => "InvalidPart",
             ErrorCode::InvalidPartOrder => "InvalidPartOrder",
             ErrorCode::KeyTooLong => "KeyTooLong",
+            ErrorCode::InvalidStorageClass => "InvalidStorageClass",
             ErrorCode::ResourceNotFound => "ResourceNotFound",
             ErrorCode::QueueNotFound => "QueueNotFound",
             ErrorCode::MediaBucketUnBinded => "MediaBucketUnBinded",
@@ -158,6 +171,8 @@ impl ErrorCode {
             ErrorCode::MethodNotAllowed => "MethodNotAllowed",
             ErrorCode::BucketAlreadyOwnedByYou => "BucketAlreadyOwnedByYou",
             ErrorCode::FileAlreadyExists => "FileAlreadyExists",
+            ErrorCode::MissingContentLength => "MissingContentLength",
+            ErrorCode::ExpectationFailed => "ExpectationFailed",
             ErrorCode::PreconditionFailed => "PreconditionFailed",
             ErrorCode::EntityTooLarge => "EntityTooLarge",
             ErrorCode::InvalidRange => "InvalidRange",
@@ -165,7 +180,7 @@ impl ErrorCode {
             ErrorCode::ResultCorrupt => "ResultCorrupt",
             ErrorCode::NotImplemented => "NotImplemented",
             ErrorCode::SlowDown => "SlowDown",
-            ErrorCode::RequestTimeout => "RequestTimeout",
+            ErrorCode::RequestTimeout | ErrorCode::BodyTimeout => "RequestTimeout",
         }
     }
 }

@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 pub use byte_range::{ByteRange, RangeAnswer};
 pub use conditions::{Conditions, Verdict};
-pub use copy_object::{CopySource, MetadataDirective, print_copied};
+pub use copy_object::{CopySource, MetadataDirective, print_copied, print_part_copied};
 pub use delete_objects::{DeleteRefusal, DeleteRequest, KEYS_MAX, print_deleted};
 pub use list_buckets::{BucketEntry, print_buckets};
 pub use list_objects::{ListObjectsQuery, ObjectEntry};

@@ -133,7 +133,7 @@ impl Folder {
         let mut key = String::new();
         let read = (&upload).take(KEY_BYTES_MAX).read_to_string(&mut key);
         read.map_err(|error| failure::at_read(&error))?;
-        let attributes = attributes::given(&upload);
+        let attributes = attributes::given_with_all_digests(&upload);
         let open = |name| open_in(&dir, name, OFlags::RDWR | OFlags::CREATE).map_err(failure::at_write);
         let (whole, journal) = (open(WHOLE)?, open(JOURNAL)?);
         rustix::fs::fsync(&dir).map_err(failure::at_write)?;

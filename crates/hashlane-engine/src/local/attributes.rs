@@ -4,6 +4,7 @@
 //! answer: whoever may write the file may write its attributes. User metadata is `user.x-cos-meta-<name>`, so that digests
 //! that jobs add stand with it.
 
+use std::fmt::Display;
 use std::fs::File;
 
 use hashlane_job::Timestamp;
@@ -16,6 +17,7 @@ use crate::storage::{Attributes, StorageError, StorageFault};
 
 const CRC64: &str = "user.hashlane.crc64";
 const HEADERS: &str = "user.hashlane.headers";
+const OWNER: &str = "user.hashlane.digest-";
 const METADATA: &str = "user.x-cos-meta-";
 /// On a folder: its key is an object, made at that time in milliseconds.
 const MARKER: &str = "user.hashlane.folder";
@@ -76,8 +78,27 @@ pub(super) fn crc64(file: &File, identity: &Identity) -> Option<u64> {
     etag::from_stored(stored.as_bytes(), identity)?.trim_matches('"').parse().ok()
 }
 
-/// What a client gave with the file.
-pub(super) fn given(file: &File) -> Attributes {
+/// The attribute that tells to which version of the content a digest belongs that we added to the metadata.
+pub(super) fn owner(algorithm: impl Display) -> String {
+    format!("{OWNER}{algorithm}")
+}
+
+/// Whether a digest in the metadata is one of ours, of another version of the content than this.
+fn is_outdated(file: &File, name: &str, digest: &str, identity: &Identity) -> bool {
+    let Some(owned) = value(file, &owner(name)) else { return false };
+    // A client may have given the same name another value since.
+    owned.rsplit(' ').next() == Some(digest) && etag::from_stored(owned.as_bytes(), identity).is_none()
+}
+
+/// What a client gave with the file, and the digests that jobs added to it, as long as the content is that of this identity.
+pub(super) fn given(file: &File, identity: &Identity) -> Attributes {
+    let mut attributes = given_with_all_digests(file);
+    attributes.metadata.retain(|name, digest| !is_outdated(file, name, digest, identity));
+    attributes
+}
+
+/// What is kept with the marker of a folder, whose content never changes.
+pub(super) fn given_with_all_digests(file: &File) -> Attributes {
     let mut attributes = Attributes::default();
     for name in names(file) {
         if let Some(short) = name.strip_prefix(METADATA).filter(|short| !short.is_empty()) {

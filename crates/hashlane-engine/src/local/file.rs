@@ -52,8 +52,8 @@ impl OpenFile {
         // Before the first look at the file: see `Identity::is_fresh`.
         let coarse = clock_gettime(ClockId::RealtimeCoarse);
         // Without O_NONBLOCK a pipe would wait for its writer, without O_NOCTTY a terminal would become ours.
-        let file =
-            folder.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY).map_err(failure::at_open)?;
+        let file = folder.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY);
+        let file = file.map_err(|errno| folder.at_open(errno))?;
         let metadata = file.metadata().map_err(|error| failure::at_read(&error))?;
         if !metadata.is_file() {
             return Err(JobError::permanent(FailureCode::Denied, failure::NOT_A_REGULAR_FILE));

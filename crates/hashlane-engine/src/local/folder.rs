@@ -10,8 +10,11 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use hashlane_job::{FailureCode, JobError};
+
 use super::assembly::Assembly;
 use super::change_time::OwnMoves;
+use super::failure;
 use super::publish::KeyLocks;
 use crate::error::EngineError;
 use crate::storage::{Claims, StorageError};
@@ -21,6 +24,11 @@ const RESOLVE_ATTEMPTS: usize = 1000;
 
 /// So many files are copied at once; a disk is not faster with more, and each holds up a thread.
 const COPIES_MAX: usize = 4;
+
+/// An unmounted or removed folder looks like an empty one.
+pub(super) fn unreachable() -> JobError {
+    JobError::temporary(FailureCode::Unreadable, "the storage of the bucket cannot be reached")
+}
 
 /// A bucket's folder.
 #[derive(Debug)]
@@ -126,6 +134,15 @@ impl Folder {
     pub(crate) fn look(&self, path: &str) -> Result<Metadata, Errno> {
         let file = self.beneath(path, OFlags::PATH)?;
         file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    }
+
+    /// What an error at opening a path beneath the folder says of the object: when the folder itself is gone, nothing is known of
+    /// what was in it.
+    pub(super) fn at_open(&self, errno: Errno) -> JobError {
+        if errno == Errno::NOENT && self.probe().is_err() {
+            return unreachable();
+        }
+        failure::at_open(errno)
     }
 
     /// Whether the folder is still there, at its path, and readable.

@@ -5,10 +5,12 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{AtFlags, FileType, OFlags};
+use hashlane_job::JobError;
+use hashlane_lanes::Digest;
+use rustix::fs::{AtFlags, FileType, OFlags, XattrFlags, fsetxattr};
 use rustix::io::Errno;
 
-use super::{Folder, attributes, failure};
+use super::{Folder, attributes, failure, key};
 use crate::etag;
 use crate::identity::Identity;
 use crate::storage::{Attributes, ObjectHead, StorageError, StorageFault, Terms};
@@ -28,10 +30,10 @@ impl Folder {
     /// Opens the object of a path; one that ends with a slash is a folder that was marked.
     pub(crate) fn open_object(&self, path: &str) -> Result<LocalObject, StorageError> {
         if let Some(folder) = path.strip_suffix('/') {
-            return self.open_marker(folder);
+            return Ok(self.open_marker(folder)?);
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = self.beneath(path, flags).map_err(failure::at_open)?;
+        let file = self.beneath(path, flags).map_err(|errno| self.at_open(errno))?;
         let metadata = file.metadata().map_err(|error| failure::at_read(&error))?;
         if metadata.is_dir() {
             // A folder is no object; there is none under this key.
@@ -46,16 +48,21 @@ impl Folder {
             etag: etag_of(&file, &identity),
             modified: identity.modified(),
             crc64: attributes::crc64(&file, &identity),
-            attributes: attributes::given(&file),
+            attributes: attributes::given(&file, &identity),
         };
         Ok(LocalObject { file, identity, head })
     }
 
-    fn open_marker(&self, folder: &str) -> Result<LocalObject, StorageError> {
-        let file = self.beneath(folder, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failure::at_open)?;
-        let modified = attributes::marked(&file).ok_or_else(StorageError::not_found)?;
+    /// Opens the marker of a key that ends with a slash, for a job.
+    pub(crate) fn open_marker_of(&self, key: &str) -> Result<LocalObject, JobError> {
+        self.open_marker(key::object_path(key)?.trim_end_matches('/'))
+    }
+
+    fn open_marker(&self, folder: &str) -> Result<LocalObject, JobError> {
+        let file = self.beneath(folder, OFlags::RDONLY | OFlags::DIRECTORY).map_err(|errno| self.at_open(errno))?;
+        let modified = attributes::marked(&file).ok_or_else(|| failure::at_open(Errno::NOENT))?;
         let metadata = file.metadata().map_err(|error| failure::at_read(&error))?;
-        let attributes: Attributes = attributes::given(&file);
+        let attributes: Attributes = attributes::given_with_all_digests(&file);
         let head = ObjectHead { size_bytes: 0, etag: EMPTY_ETAG.into(), modified, crc64: Some(0), attributes };
         Ok(LocalObject { file, identity: Identity::of(&metadata), head })
     }
@@ -120,6 +127,16 @@ impl LocalObject {
     /// The file itself.
     pub(super) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Stores the digest beside the marker of a folder, as metadata.
+    pub(crate) fn write_header(&self, digest: &Digest) -> Result<(), JobError> {
+        if attributes::marked(&self.file) != Some(self.head.modified) {
+            return Err(failure::changed());
+        }
+        let name = format!("user.x-cos-meta-{}", digest.algorithm());
+        let written = fsetxattr(&self.file, &*name, digest.to_string().as_bytes(), XattrFlags::empty());
+        written.map_err(failure::at_header)
     }
 
     /// Reads just these bytes.

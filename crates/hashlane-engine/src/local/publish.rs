@@ -71,7 +71,7 @@ impl Folder {
 
     /// Asks whether the object of a path, if there is one, may be replaced or deleted. For an answer that lasts the caller holds
     /// the path's lock.
-    pub(super) fn check_terms(&self, path: &str, terms: &Terms) -> Result<(), StorageError> {
+    pub(crate) fn check_terms(&self, path: &str, terms: &Terms) -> Result<(), StorageError> {
         if terms.precondition.is_none() && !terms.keep_existing {
             return Ok(());
         }

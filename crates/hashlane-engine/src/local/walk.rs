@@ -11,7 +11,7 @@ use std::ffi::CStr;
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-use super::{Folder, attributes, failure, key};
+use super::{Folder, attributes, failure, folder, key};
 use crate::storage::{ListPage, Pager, StorageError, Turn, UPLOADS};
 
 /// How many names of a folder are kept while the rest of it is passed over. A folder of n names is read n/1001 times to
@@ -42,7 +42,12 @@ impl Folder {
                 Err(errno) => return Err(failure::at_write(errno)),
             }
         }
-        Ok(pager.finish())
+        let page = pager.finish();
+        // Nothing is on a page of a folder that is gone, too.
+        if page.objects.is_empty() && page.prefixes.is_empty() && self.probe().is_err() {
+            return Err(folder::unreachable().into());
+        }
+        Ok(page)
     }
 
     /// Offers the keys beneath a folder; `path` is empty or ends with a slash.

@@ -135,6 +135,12 @@ impl Objects {
         Ok(())
     }
 
+    /// Whether an object could be stored now.
+    pub(crate) async fn may_store(&self, path: &str, terms: &Terms) -> Result<(), StorageError> {
+        let _gate = self.beside.gate.read().await;
+        self.check_terms(path, terms).await
+    }
+
     /// Asks whether the object of a path, if there is one, may be replaced or deleted, while the caller holds the gate.
     async fn check_terms(&self, path: &str, terms: &Terms) -> Result<(), StorageError> {
         if terms.precondition.is_none() && !terms.keep_existing {

@@ -44,6 +44,24 @@ impl Engine {
         self.bucket_storage(&object.bucket)?.upload(self.target(object, attributes)?).await
     }
 
+    /// Whether an upload could be published now, on these terms: for refusing it before its bytes come. What holds when they
+    /// have come is asked once more then.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::begin_upload`], [`StorageFault::PreconditionFailed`] and [`StorageFault::Exists`].
+    pub async fn check_ending(&self, object: &ObjectRef, ending: &Ending) -> Result<(), StorageError> {
+        let storage = self.bucket_storage(&object.bucket)?;
+        let (path, terms) = (storage.path(&object.key)?, ending.terms());
+        match storage {
+            Storage::Folder(folder) => {
+                let folder = folder.clone();
+                blocking(move || folder.check_terms(&path, &terms)).await
+            }
+            Storage::Objects(objects) => objects.may_store(&path, &terms).await,
+        }
+    }
+
     /// Stores an object that is at hand as a whole.
     ///
     /// # Errors

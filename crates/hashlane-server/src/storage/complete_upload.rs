@@ -1,6 +1,6 @@
 //! `POST /<key>?uploadId`: the parts become one object.
 
-use hashlane_engine::PartChoice;
+use hashlane_engine::{Ending, PartChoice};
 use hashlane_wire::check_content_md5;
 use hashlane_wire::storage::{GivenHeaders, parse_complete, print_completed};
 
@@ -16,8 +16,9 @@ pub(super) async fn answer(ask: Ask<'_>, body: &mut RequestBody) -> Result<Answe
     let parts = parse_complete(&body)?.into_iter();
     let parts: Vec<PartChoice> = parts.map(|part| PartChoice { number: part.number, etag: part.etag }).collect();
     let keep_existing = GivenHeaders::of(ask.head)?.keep_existing;
+    let ending = Ending { keep_existing, precondition: ask.precondition(), ..Ending::default() };
     let query = ask.query()?;
-    let stored = ask.api.engine.complete_multipart(&ask.object(), upload_id(&query), &parts, keep_existing).await?;
+    let stored = ask.api.engine.complete_multipart(&ask.object(), upload_id(&query), &parts, ending).await?;
     let location = format!("http://{}{}", ask.head.header("host").unwrap_or_default(), ask.head.path);
     let xml = print_completed(&location, ask.bucket.name.as_str(), ask.key, &stored.etag);
     Ok(Answer::xml(xml).header("x-cos-hash-crc64ecma", &stored.crc64.to_string()))

@@ -27,7 +27,8 @@ pub(super) async fn answer(ask: Ask<'_>) -> Result<Answer, Refusal> {
         let message = "a copy onto itself must change the metadata: send x-cos-metadata-directive: Replaced";
         return Err(Refusal::new(ErrorCode::InvalidArgument, message));
     }
-    let ending = Ending { keep_existing: given.keep_existing, ..Ending::default() };
+    let precondition = ask.precondition();
+    let ending = Ending { keep_existing: given.keep_existing, precondition, ..Ending::default() };
     let attributes = (directive == MetadataDirective::Replaced).then(|| attributes(given));
     for _ in 0..CHANGED_ATTEMPTS {
         let open = ask.api.engine.open_object(&source).await.map_err(absent)?;
@@ -45,7 +46,7 @@ pub(super) async fn answer(ask: Ask<'_>) -> Result<Answer, Refusal> {
 }
 
 /// The object that is to be copied, when the key may read it.
-fn source(ask: Ask<'_>, source: &CopySource) -> Result<ObjectRef, Refusal> {
+pub(super) fn source(ask: Ask<'_>, source: &CopySource) -> Result<ObjectRef, Refusal> {
     ask.access.require(READ)?;
     let address = ask.api.address(&source.host);
     // A Host without a bucket means the default one, but a source that names none is a mistake.

@@ -8,7 +8,11 @@ use crate::answer::Answer;
 use crate::refusal::Refusal;
 
 pub(super) async fn answer(ask: Ask<'_>) -> Result<Answer, Refusal> {
-    match ask.api.engine.delete_object(&ask.object()).await {
+    let deleted = match ask.precondition() {
+        None => ask.api.engine.delete_object(&ask.object()).await,
+        Some(precondition) => ask.api.engine.delete_object_if(&ask.object(), precondition).await,
+    };
+    match deleted {
         Ok(()) => {}
         // Under a key that no object can have there is none.
         Err(error) if error.fault == StorageFault::InvalidKey => {}

@@ -30,8 +30,6 @@ pub(super) async fn answer(ask: Ask<'_>, body: &mut RequestBody) -> Result<Answe
 
 /// What the list tells of a failure; a storage that does not answer fails the whole call, which can be repeated.
 fn told(error: StorageError) -> Result<WireError, Refusal> {
-    match Refusal::from(error) {
-        Refusal::Answer { error, .. } if error.code.status() < 500 => Ok(error),
-        other => Err(other),
-    }
+    let refusal = Refusal::from(error);
+    if refusal.error.code.status() < 500 { Ok(refusal.error) } else { Err(refusal) }
 }

@@ -24,7 +24,11 @@ pub(super) async fn answer(ask: Ask<'_>) -> Result<Answer, Refusal> {
         let head = open.head().clone();
         match conditions.check(&head.etag, head.modified) {
             Verdict::Met => {}
-            Verdict::NotModified => return Ok(version(Answer::with_status(StatusCode::NOT_MODIFIED), &head)),
+            // The Python SDK takes the answer for an object and needs the length that it would have (RFC 9110, section 8.6).
+            Verdict::NotModified => {
+                let answer = version(Answer::with_status(StatusCode::NOT_MODIFIED), &head);
+                return Ok(answer.length(head.size_bytes));
+            }
             Verdict::Failed => return Err(failed()),
         }
         let size_bytes = head.size_bytes;

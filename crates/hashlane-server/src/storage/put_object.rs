@@ -14,9 +14,16 @@ use crate::refusal::Refusal;
 
 pub(super) async fn answer(ask: Ask<'_>, body: &mut RequestBody) -> Result<Answer, Refusal> {
     check_key(ask.key)?;
+    ask.check_length()?;
     let given = GivenHeaders::of(ask.head)?;
-    let ending =
-        Ending { content_md5: content_md5(ask.head)?, keep_existing: given.keep_existing, ..Ending::default() };
+    let ending = Ending {
+        content_md5: content_md5(ask.head)?,
+        keep_existing: given.keep_existing,
+        precondition: ask.precondition(),
+        etag: None,
+    };
+    // Asked again in the moment of publication; a body that cannot be stored need not come at all.
+    ask.api.engine.check_ending(&ask.object(), &ending).await?;
     let mut upload = ask.api.engine.begin_upload(&ask.object(), attributes(given)).await?;
     receive(body, &mut upload).await?;
     Ok(stored(&upload.finish(ending).await?))

@@ -22,11 +22,11 @@ pub(super) async fn initiate(ask: Ask<'_>) -> Result<Answer, Refusal> {
 /// `PUT /<key>?partNumber&uploadId`.
 pub(super) async fn put_part(ask: Ask<'_>, body: &mut RequestBody) -> Result<Answer, Refusal> {
     let query = ask.query()?;
-    let number = query.value("partNumber").and_then(|text| text.parse().ok());
-    let number = number.ok_or_else(|| Refusal::new(ErrorCode::InvalidArgument, "partNumber must be a whole number"))?;
+    let number = part_number(&query)?;
     let ending = Ending { content_md5: content_md5(ask.head)?, ..Ending::default() };
     let (object, id) = (ask.object(), upload_id(&query));
-    let mut part = ask.api.engine.begin_part(&object, id, number).await?;
+    ask.check_length()?;
+    let mut part = ask.api.engine.begin_part(&object, id, number, body.declared()).await?;
     receive(body, &mut part).await?;
     Ok(stored(&ask.api.engine.finish_part(&object, id, part, ending).await?))
 }
@@ -35,6 +35,11 @@ pub(super) async fn put_part(ask: Ask<'_>, body: &mut RequestBody) -> Result<Ans
 pub(super) async fn abort(ask: Ask<'_>) -> Result<Answer, Refusal> {
     ask.api.engine.abort_multipart(&ask.object(), upload_id(&ask.query()?)).await?;
     Ok(Answer::with_status(StatusCode::NO_CONTENT))
+}
+
+pub(super) fn part_number(query: &Query) -> Result<u32, Refusal> {
+    let number = query.value("partNumber").and_then(|text| text.parse().ok());
+    number.ok_or_else(|| Refusal::new(ErrorCode::InvalidArgument, "partNumber must be a whole number"))
 }
 
 /// An empty one belongs to no upload.

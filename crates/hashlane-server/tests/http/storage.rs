@@ -163,13 +163,15 @@ async fn an_upload_that_is_cut_leaves_the_old_object_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_upload_that_stalls_is_dropped_and_one_that_is_only_long_is_not() {
+async fn an_upload_that_stalls_is_answered_408_and_one_that_is_only_long_is_not() {
     let server = Server::start_with(|setup| setup.options.limits.body_timeout = Duration::from_millis(300)).await;
     let ask = put("/stalled", vec![b'n'; 100_000]).signed();
     let mut line = Line::open(server.api).await;
     line.write(&ask.head_bytes()).await;
     line.write(&ask.body[..50_000]).await;
-    assert!(line.try_reply("PUT").await.is_none());
+    // It is told before the connection is closed.
+    line.reply("PUT").await.expect_error(408, "RequestTimeout");
+    assert!(line.closes_silently().await);
     get(&server, "/stalled").await.expect_error(404, "NoSuchKey");
 
     let ask = put("/long", vec![b'n'; 100_000]).signed();

@@ -85,13 +85,16 @@ impl NotifyDetail {
                 .ok_or_else(|| WireError::argument("NotifyConfig.ResultFormat must be XML or JSON"))?,
         };
         let address = self.address()?;
+        if on && self.kind.is_empty() {
+            return Err(missing("Type"));
+        }
         if on && address.is_none() {
-            return Err(missing(if self.kind.is_empty() { "Type" } else { "the address that its Type names" }));
+            return Err(missing("the address that its Type names"));
         }
         Ok(Notify { on, on_task_finish, on_workflow_finish, format, address })
     }
 
-    /// The address, complete; `None` when no part of it is given. A URL without a Type is one.
+    /// The address, complete; `None` when no part of it is given. While it is switched off, a URL without a Type is one.
     fn address(&self) -> Result<Option<NotifyAddress>, WireError> {
         match self.kind.to_ascii_lowercase().as_str() {
             "" | "url" if self.url.is_empty() => Ok(None),

@@ -15,7 +15,7 @@ const NAME_CHARACTERS_MAX: usize = 128;
 /// An update, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueUpdate {
-    /// 1 to 128 letters of any script, digits, `_`, `-` and `*`.
+    /// 1 to 128 Chinese characters, letters A to Z in either case, digits, `_`, `-` and `*`.
     pub name: String,
     /// Whether its State is Paused.
     pub paused: bool,
@@ -55,13 +55,15 @@ impl QueueUpdate {
     /// # Errors
     /// `InvalidArgument`.
     pub fn check_name(name: &str) -> Result<(), WireError> {
-        let fits = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '*');
+        let fits = |character: char| {
+            character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '*') || is_han(character)
+        };
         let length = name.chars().count();
         if (1..=NAME_CHARACTERS_MAX).contains(&length) && name.chars().all(fits) {
             return Ok(());
         }
         Err(WireError::argument(format!(
-            "Name must be 1 to {NAME_CHARACTERS_MAX} letters, digits, underscores, dashes or asterisks"
+            "Name must be 1 to {NAME_CHARACTERS_MAX} Chinese characters, letters A to Z, digits, underscores, dashes or asterisks"
         )))
     }
 
@@ -75,4 +77,32 @@ impl QueueUpdate {
         out.close("Request");
         out.finish()
     }
+}
+
+/// Whether a character is of the Han script (Unicode 17, Scripts.txt).
+fn is_han(character: char) -> bool {
+    matches!(
+        u32::from(character),
+        0x2e80..=0x2e99
+            | 0x2e9b..=0x2ef3
+            | 0x2f00..=0x2fd5
+            | 0x3005
+            | 0x3007
+            | 0x3021..=0x3029
+            | 0x3038..=0x303b
+            | 0x3400..=0x4dbf
+            | 0x4e00..=0x9fff
+            | 0xf900..=0xfa6d
+            | 0xfa70..=0xfad9
+            | 0x16fe2..=0x16fe3
+            | 0x16ff0..=0x16ff6
+            | 0x20000..=0x2a6df
+            | 0x2a700..=0x2b81d
+            | 0x2b820..=0x2cead
+            | 0x2ceb0..=0x2ebe0
+            | 0x2ebf0..=0x2ee5d
+            | 0x2f800..=0x2fa1d
+            | 0x30000..=0x3134a
+            | 0x31350..=0x33479
+    )
 }

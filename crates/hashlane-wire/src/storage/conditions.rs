@@ -68,6 +68,19 @@ impl Conditions {
         }
     }
 
+    /// Whether there is one that a request which changes an object must heed.
+    pub fn guard_changes(&self) -> bool {
+        self.if_match.is_some() || self.if_none_match.is_some() || self.if_unmodified_since.is_some()
+    }
+
+    /// Whether a request that changes an object may be done (RFC 9110, section 13.2.2), by the ETag, with its quotes, and the
+    /// modified time of the object that there is now. `If-Modified-Since` is for readers only.
+    pub fn allow_change(&self, current: Option<(&str, Timestamp)>) -> bool {
+        let Some((etag, modified)) = current else { return self.if_match.is_none() };
+        let readers_only = Conditions { if_modified_since: None, ..self.clone() };
+        readers_only.check(etag, modified) == Verdict::Met
+    }
+
     /// Whether a range of the object is wanted, and not the whole because it is another than the client thinks.
     pub fn allow_range(&self, etag: &str, modified: Timestamp) -> bool {
         let Some(expected) = &self.if_range else { return true };
@@ -142,6 +155,28 @@ mod tests {
             (&[("If-Unmodified-Since", AFTER), ("If-Modified-Since", AFTER)], NotModified),
         ] {
             assert_eq!(conditions(headers).check("\"e\"", MODIFIED), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn changes_heed_what_is_there_now() {
+        for (headers, there, gone) in [
+            (&[("If-Match", "\"e\"")][..], true, false),
+            (&[("If-Match", "\"x\"")], false, false),
+            (&[("If-Match", "*")], true, false),
+            (&[("If-None-Match", "*")], false, true),
+            (&[("If-None-Match", "\"e\"")], false, true),
+            (&[("If-None-Match", "\"x\"")], true, true),
+            (&[("If-Unmodified-Since", BEFORE)], false, true),
+            (&[("If-Unmodified-Since", THEN)], true, true),
+            (&[("If-Modified-Since", AFTER)], true, true),
+            (&[], true, true),
+        ] {
+            let conditions = conditions(headers);
+            assert_eq!(conditions.allow_change(Some(("\"e\"", MODIFIED))), there, "{headers:?}");
+            assert_eq!(conditions.allow_change(None), gone, "{headers:?}");
+            let heeded = headers.iter().any(|(name, _)| *name != "If-Modified-Since");
+            assert_eq!(conditions.guard_changes(), heeded, "{headers:?}");
         }
     }
 

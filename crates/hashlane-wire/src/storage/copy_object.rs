@@ -66,12 +66,21 @@ impl MetadataDirective {
 
 /// The answer to a copy. `etag` with its quotes.
 pub fn print_copied(etag: &str, crc64: u64, modified: Timestamp) -> Vec<u8> {
+    print("CopyObjectResult", etag, crc64, modified)
+}
+
+/// The answer to a copy that became a part. `etag` with its quotes.
+pub fn print_part_copied(etag: &str, crc64: u64, modified: Timestamp) -> Vec<u8> {
+    print("CopyPartResult", etag, crc64, modified)
+}
+
+fn print(root: &str, etag: &str, crc64: u64, modified: Timestamp) -> Vec<u8> {
     let mut out = Writer::new();
-    out.open("CopyObjectResult");
+    out.open(root);
     out.leaf("ETag", etag);
     out.leaf("CRC64", &crc64.to_string());
     out.leaf("LastModified", &iso_time(modified));
-    out.close("CopyObjectResult");
+    out.close(root);
     out.finish()
 }
 

@@ -24,6 +24,20 @@ const KEPT: [&str; 6] =
 
 const METADATA: &str = "x-cos-meta-";
 
+/// The storage classes of the original, which have no effect here.
+const CLASSES: [&str; 10] = [
+    "STANDARD",
+    "STANDARD_IA",
+    "INTELLIGENT_TIERING",
+    "ARCHIVE",
+    "DEEP_ARCHIVE",
+    "COLD",
+    "MAZ_STANDARD",
+    "MAZ_STANDARD_IA",
+    "MAZ_INTELLIGENT_TIERING",
+    "MAZ_COLD",
+];
+
 /// Headers that promise something that does not happen here, so that they must not be taken in silence.
 const NOT_OFFERED: [&str; 3] =
     ["x-cos-server-side-encryption", "x-cos-copy-source-server-side-encryption", "x-cos-object-lock"];
@@ -43,7 +57,7 @@ impl GivenHeaders {
     /// Reads the headers of a request that stores an object.
     ///
     /// # Errors
-    /// `InvalidArgument` for what is too much or is not UTF-8, and for encryption and locks: not 501, which SDKs would repeat.
+    /// `InvalidStorageClass`; `InvalidArgument` for what is too much or is not UTF-8, and for encryption and locks: not 501, which SDKs would repeat.
     pub fn of(head: &RequestHead<'_>) -> Result<GivenHeaders, WireError> {
         let mut given = GivenHeaders::default();
         for (name, value) in &head.headers {
@@ -82,6 +96,12 @@ impl GivenHeaders {
             let message =
                 format!("Content-Type and the other headers to be kept are more than {HEADERS_BYTES_MAX} bytes");
             return Err(WireError::argument(message));
+        }
+        if let Some(class) = head.header("x-cos-storage-class").filter(|class| !class.is_empty())
+            && !CLASSES.iter().any(|known| class.eq_ignore_ascii_case(known))
+        {
+            let message = "x-cos-storage-class is not one of the original's; leave it out, it has no effect here";
+            return Err(WireError::new(ErrorCode::InvalidStorageClass, message));
         }
         let forbid = head.header("x-cos-forbid-overwrite");
         given.keep_existing = forbid.is_some_and(|word| word.eq_ignore_ascii_case("true"));
@@ -166,6 +186,8 @@ mod tests {
         assert!(given(&[("x-cos-meta-a", &long)]).is_ok());
         let code = |headers: &[(&str, &str)]| given(headers).expect_err("refused").code;
         assert_eq!(code(&[("x-cos-meta-a", &format!("{long}x"))]), ErrorCode::InvalidArgument);
+        assert_eq!(code(&[("x-cos-storage-class", "GLACIER")]), ErrorCode::InvalidStorageClass);
+        assert!(given(&[("x-cos-storage-class", "standard_ia")]).is_ok());
         assert_eq!(code(&[("x-cos-meta-", "x")]), ErrorCode::InvalidArgument);
         assert_eq!(code(&[("content-type", &"x".repeat(2000))]), ErrorCode::InvalidArgument);
         assert_eq!(code(&[("x-cos-server-side-encryption", "AES256")]), ErrorCode::InvalidArgument);
