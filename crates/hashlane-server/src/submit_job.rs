@@ -39,18 +39,18 @@ pub(crate) async fn answer(
     if job.add_to_header {
         key.require(access::WRITE)?;
     }
-    let job = match head.header(SDK_RETRY).is_some_and(|mark| mark.eq_ignore_ascii_case("true")) {
-        true => {
-            let id = api.store.submit_once(job.clone()).await.map_err(refusal)?;
-            NewJob { id, ..job }
-        }
-        false => {
-            api.store.submit(job.clone()).await.map_err(refusal)?;
-            job
-        }
+    let print = |job: &NewJob| job_detail::print_submitted(job, bucket.region, api.time_offset);
+    let (id, accepted) = if head.header(SDK_RETRY).is_some_and(|mark| mark.eq_ignore_ascii_case("true")) {
+        let id = api.store.submit_once(job.clone()).await.map_err(refusal)?;
+        (id, print(&NewJob { id, ..job }))
+    } else {
+        // Printed before it is handed over, told after the commit.
+        let accepted = print(&job);
+        api.store.submit(job).await.map_err(refusal)?;
+        (id, accepted)
     };
-    tracing::debug!(job = %job.id, bucket = %bucket.name, %queue, "job accepted");
-    Ok(Answer::xml(job_detail::print_submitted(&job, bucket.region, api.time_offset)))
+    tracing::debug!(job = %id, bucket = %bucket.name, %queue, "job accepted");
+    Ok(Answer::xml(accepted))
 }
 
 /// The queue that a job asks for; when it asks for none the first active one, and if all are paused the first.
