@@ -36,7 +36,7 @@ pub(crate) trait Method {
 }
 
 /// The running digests.
-pub(crate) trait Running: Send {
+pub(crate) trait Running: Send + Sync {
     /// The digest of a slot begins anew.
     fn begin(&mut self, slot: Slot);
     /// The digest of a slot goes on from a value, of the algorithm's length.

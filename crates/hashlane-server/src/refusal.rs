@@ -54,7 +54,7 @@ impl From<StoreError> for Refusal {
             StoreErrorKind::DamagedJob(id) => {
                 let message = format!("the record of job {id} is damaged, other jobs can be asked for without it");
                 let error = WireError::new(ErrorCode::ResultCorrupt, message);
-                Refusal::Answer { error, cause: Some(error_text) }
+                Refusal { error, cause: Some(error_text) }
             }
             StoreErrorKind::InUse | StoreErrorKind::TooNew | StoreErrorKind::Corrupt | StoreErrorKind::Refused => {
                 Refusal::internal(error.to_string())

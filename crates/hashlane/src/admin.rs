@@ -1,4 +1,4 @@
-//! The admin listener, asked for what the wire cannot say: what became of a job's callback, more queues, and their bounds.
+//! The admin listener, asked for what the wire cannot say: what became of callbacks, more queues, and their bounds.
 //!
 //! Promises: short, plain HTTP to an address that the configuration names. For what is only shown an unreachable listener
 //! is no error but an absent answer, since operators may switch it off; for what is to be changed it is one.
@@ -65,22 +65,50 @@ impl Admin {
         self.change(Method::PATCH, &format!("/api/queues/{id}"), &bounds_json(bounds)).await.map(drop)
     }
 
+    /// What is shown at a path. What is not there is a "no": the listener did answer.
+    pub(crate) async fn show(&self, path: &str) -> Result<Value, Failure> {
+        self.told(Method::GET, path, None).await
+    }
+
+    /// Asks for something to be done that the listener may say no to.
+    pub(crate) async fn ask(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.told(Method::POST, path, Some(body)).await
+    }
+
+    async fn told(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        match self.call(method, path, body).await? {
+            (status, told) if status.is_success() => Ok(told),
+            (status @ (StatusCode::NOT_FOUND | StatusCode::CONFLICT), told) if told["error"].is_string() => {
+                Err(Failure::no(self.refusal(status, &told)))
+            }
+            (status, told) => Err(Failure::cannot(self.refusal(status, &told))),
+        }
+    }
+
     async fn change(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
+        match self.call(method, path, Some(body)).await? {
+            (status, told) if status.is_success() => Ok(told),
+            (status, told) => Err(Failure::cannot(self.refusal(status, &told))),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, told: &Value) -> String {
+        let why = told.get("error").and_then(Value::as_str).unwrap_or("it answers as no admin listener does");
+        format!("the admin listener at {} refused with {status}: {why}", self.base)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
         let at = format!("{}{path}", self.base);
         let cannot = |why: &str| Failure::cannot(format!("cannot ask the admin listener at {}: {why}", self.base));
         let request = Request::builder().method(method).uri(at).header(CONTENT_TYPE, "application/json");
-        let request = request.body(Full::from(body.to_string())).map_err(|error| cannot(&error.to_string()))?;
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = request.body(Full::from(body)).map_err(|error| cannot(&error.to_string()))?;
         let answered = async {
             let answer = self.http.request(request).await.map_err(|error| cannot(&error.to_string()))?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| cannot(&error.to_string()))?.to_bytes();
-            let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-            if status.is_success() {
-                return Ok(told);
-            }
-            let why = told.get("error").and_then(Value::as_str).unwrap_or("it answers as no admin listener does");
-            Err(Failure::cannot(format!("the admin listener at {} refused with {status}: {why}", self.base)))
+            Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
         };
         tokio::time::timeout(TIMEOUT, answered).await.map_err(|_| cannot("nothing came in time"))?
     }

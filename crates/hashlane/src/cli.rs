@@ -3,6 +3,7 @@
 //! Promises: texts are taken as they are and checked where they are used, so that a flag, a variable and a line of the
 //! configuration file are refused in the same words. Leaves out what a command does: `commands/<name>.rs`.
 
+pub(crate) mod deliveries;
 pub(crate) mod jobs;
 pub(crate) mod queues;
 pub(crate) mod sum;
@@ -52,6 +53,12 @@ pub(crate) enum Command {
     /// Look at queues, change them, make more of them
     #[command(subcommand)]
     Queue(queues::QueueCommand),
+    /// Look at the callbacks of jobs, send them again
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
+    /// Try out a receiver of callbacks
+    #[command(subcommand)]
+    Callback(deliveries::CallbackCommand),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -204,6 +211,8 @@ pub(crate) enum JobCommand {
     ///
     /// Exits 1 when one has ended otherwise or does not exist.
     Cancel(jobs::CancelArgs),
+    /// Print the attempts at a job's callback, through the admin listener
+    Deliveries(deliveries::JobDeliveriesArgs),
 }
 
 /// Where the service is. What is not given is read from credentials.toml of the data directory.

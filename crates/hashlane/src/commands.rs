@@ -2,8 +2,10 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod callback;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod job;
 pub(crate) mod migrate;

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use cli::deliveries::{CallbackCommand, DeliveriesCommand};
 use cli::queues::QueueCommand;
 use cli::{Cli, Command, ConfigCommand, JobCommand};
 use failure::Failure;
@@ -37,6 +38,10 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Job(JobCommand::Wait(args)) => commands::job::wait::run(&args),
         Command::Job(JobCommand::List(args)) => commands::job::list::run(&args),
         Command::Job(JobCommand::Cancel(args)) => commands::job::cancel::run(&args),
+        Command::Job(JobCommand::Deliveries(args)) => commands::job::deliveries::run(&args),
+        Command::Deliveries(DeliveriesCommand::List(args)) => commands::deliveries::list::run(&args),
+        Command::Deliveries(DeliveriesCommand::Replay(args)) => commands::deliveries::replay::run(&args),
+        Command::Callback(CallbackCommand::Test(args)) => commands::callback::run(&args),
         Command::Queue(QueueCommand::List(args)) => commands::queue::list::run(&args),
         Command::Queue(QueueCommand::Update(args)) => commands::queue::update::run(&args),
         Command::Queue(QueueCommand::Create(args)) => commands::queue::create::run(&args),

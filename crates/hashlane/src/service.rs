@@ -75,12 +75,7 @@ impl Service {
             .map_err(|error| Failure::cannot(error.to_string()))?;
 
         let tls = load_tls(config)?;
-        let transports = Transports::new(CallbackOptions {
-            allow_networks: config.callback.allow_networks.clone(),
-            timeout: CALLBACK_TIMEOUT,
-            connect_timeout: CALLBACK_CONNECT_TIMEOUT,
-        });
-        let transports = transports.map_err(|error| Failure::cannot(format!("callbacks cannot be sent: {error}")))?;
+        let transports = transports(config)?;
 
         let api_listener = match config.role {
             Role::All | Role::Api => Some(bind(config.listen, "--listen").await?),
@@ -176,6 +171,16 @@ impl Service {
 pub(crate) fn refuse_what_comes_later(config: &Config) -> Result<(), Failure> {
     let refused: Vec<&str> = config.later.iter().filter(|it| it.refused).map(|it| it.text.as_str()).collect();
     if refused.is_empty() { Ok(()) } else { Err(Failure::cannot(refused.join("\nhashlane: "))) }
+}
+
+/// What sends callbacks, as it is configured. Must be called within a tokio runtime.
+pub(crate) fn transports(config: &Config) -> Result<Transports, Failure> {
+    let transports = Transports::new(CallbackOptions {
+        allow_networks: config.callback.allow_networks.clone(),
+        timeout: CALLBACK_TIMEOUT,
+        connect_timeout: CALLBACK_CONNECT_TIMEOUT,
+    });
+    transports.map_err(|error| Failure::cannot(format!("callbacks cannot be sent: {error}")))
 }
 
 /// The certificate of the API, where one is configured.

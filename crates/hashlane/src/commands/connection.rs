@@ -9,6 +9,7 @@ use hashlane_client::{Client, ClientConfig};
 
 use crate::admin::Admin;
 use crate::cli::ConnectionArgs;
+use crate::cli::deliveries::AdminArgs;
 use crate::config::LOCAL_REGION;
 use crate::credentials::{self, Credentials};
 use crate::failure::Failure;
@@ -23,6 +24,24 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) bucket: String,
     pub(super) admin: Option<Admin>,
+}
+
+/// Finds the admin listener.
+pub(super) fn open_admin(args: &AdminArgs) -> Result<Admin, Failure> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    if let Some(endpoint) = given(&args.admin_endpoint) {
+        return Ok(Admin::at(&endpoint));
+    }
+    let data_dir = given(&args.data).unwrap_or_else(|| "hashlane-data".into());
+    let data_dir = Path::new(&data_dir);
+    match Credentials::read(data_dir)?.and_then(|stored| stored.admin_endpoint) {
+        Some(endpoint) => Ok(Admin::at(&endpoint)),
+        None => Err(Failure::cannot(format!(
+            "callbacks are asked for at the admin listener, and it is not known: give --admin-endpoint or \
+             HASHLANE_ADMIN_ENDPOINT, or the data directory of a local service with --data (there is none in {})",
+            credentials::path(data_dir).display()
+        ))),
+    }
 }
 
 /// Finds the service.

@@ -3,6 +3,7 @@
 //! Promises: ids and results go to stdout, everything else to stderr; `--json` prints one [`record::JobRecord`] per line.
 
 pub(crate) mod cancel;
+pub(crate) mod deliveries;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod submit;
