@@ -121,7 +121,7 @@ def test_every_answered_job_survives_kills_at_random_moments(new_server, kills, 
             assert job["Operation"]["FileHashCodeResult"][algorithm] == digests[key, algorithm], job
             assert job["Operation"]["UserData"] == str(number), job
 
-        # Every callback arrives, of one event each, saying what the query says.
+        # A11: every callback arrives, of one event each, saying what the query says.
         events = {}
 
         def all_called_back():
@@ -134,6 +134,7 @@ def test_every_answered_job_survives_kills_at_random_moments(new_server, kills, 
         all_called_back()
         assert all(len(ids) == 1 for ids in events.values())
         assert len(set.union(*events.values())) == len(events), "two jobs share an event id"
+        assert all(ids == {f"evt-{job_id}"} for job_id, ids in events.items())
         repeated = len(receiver.all()) - len(events)
         print(f"{len(events)} jobs called back, {repeated} callbacks repeated")
 

@@ -9,7 +9,7 @@ use crate::running::{Group, Method, Running, Value};
 use crate::slot::Slot;
 
 /// An algorithm that takes bytes as they come.
-pub(crate) trait Stream: Clone + Send + 'static {
+pub(crate) trait Stream: Clone + Send + Sync + 'static {
     /// The name as commands spell it. It is also stored in states, so it never changes.
     const NAME: &'static str;
     /// The length of a digest in bytes.

@@ -14,7 +14,7 @@ pub(crate) const BLOCK_WORDS: usize = 16;
 pub(crate) const BLOCK_BYTES_MAX: usize = u64::BLOCK_BYTES;
 
 /// A word: `u32` or `u64`.
-pub(crate) trait Word: Copy + Send + 'static {
+pub(crate) trait Word: Copy + Send + Sync + 'static {
     /// Its length in bytes.
     const BYTES: usize;
     /// The length of a block in bytes.

@@ -68,6 +68,7 @@ mod tests {
         Lease { attempt, ..lease(&JobIds::random(), Stage::Deliver, "http://receiver.example/") }
     }
 
+    /// D7.
     #[test]
     fn the_receivers_wish_counts_when_it_is_longer() {
         for (wish, least, most) in [(None, 4, 6), (Some(1), 4, 6), (Some(60), 60, 60)] {

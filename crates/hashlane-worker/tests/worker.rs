@@ -91,6 +91,7 @@ async fn all_algorithms_and_many_jobs_end_with_the_right_digests() {
     worker.stop().await;
 }
 
+/// D8: the id of the event is constant, that of the attempt is fresh.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_says_500_twice_gets_the_third_attempt_of_the_same_event() {
     let world = World::create().await;
@@ -159,6 +160,7 @@ async fn a_callback_that_was_given_up_and_is_replayed_is_the_same_event_and_stan
     assert!(record.attempts.iter().all(|it| it.took.is_some_and(|took| took < Duration::from_secs(10))));
 }
 
+/// D7: 410 stops.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_gone_is_asked_once() {
     let world = World::create().await;
@@ -302,6 +304,7 @@ async fn an_object_that_changes_while_it_is_read_is_tried_again_until_it_holds_s
     worker.stop().await;
 }
 
+/// D6.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_hangs_does_not_hold_up_the_callbacks_of_others() {
     let world = World::create().await;

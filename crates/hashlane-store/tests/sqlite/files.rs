@@ -8,7 +8,7 @@ use hashlane_store::{JobStore, StoreErrorKind};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::conformance::world::{BEGIN, Desk, World, broken, bucket, hashed};
+use crate::conformance::world::{BEGIN, Desk, World, broken, bucket, hashed, reply};
 
 struct Files {
     folder: TempDir,
@@ -284,6 +284,38 @@ async fn a_finished_job_takes_less_than_500_bytes() {
     let each = bytes / jobs as u64;
     assert!(each < 500, "{each} bytes per finished job");
     assert!(!log(&files).exists(), "closing leaves one file");
+}
+
+/// The usual record, one attempt that was taken at once, is two small numbers in a row that is written anyway.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_of_a_callback_that_was_taken_at_once_takes_less_than_eight_bytes() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    let jobs = 2_000;
+    for _ in 0..jobs {
+        desk.submit_with_callback().await;
+    }
+    for stage in [Stage::Hash, Stage::Deliver] {
+        let mut tasks = tokio::task::JoinSet::new();
+        for lease in desk.claim(stage, jobs).await {
+            let store = desk.store.clone();
+            let outcome = if stage == Stage::Hash { hashed() } else { Outcome::Delivered(reply("200 OK")) };
+            tasks.spawn(async move { store.settle(lease.token, outcome).await.expect("the outcome is stored") });
+        }
+        tasks.join_all().await;
+    }
+    desk.store.clone().close().await;
+    let connection = files.connect();
+    let pages = |statement: &str| -> i64 {
+        connection.execute_batch(statement).expect("the file is rewritten");
+        connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("pages are counted")
+    };
+    let with = pages("vacuum");
+    let empty = "update job set delivery_status = null, delivery_took_ms = null, delivery_log = null; vacuum";
+    let without = pages(empty);
+    let each = (with - without) * 4096 / i64::try_from(jobs).expect("a small number");
+    assert!(each < 8, "{each} bytes for each record");
 }
 
 #[tokio::test(flavor = "multi_thread")]
