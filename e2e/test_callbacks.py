@@ -1,6 +1,7 @@
 """Callbacks as a receiver sees them."""
 
 import json
+import socket
 import xml.etree.ElementTree as ElementTree
 
 import objects
@@ -142,6 +143,23 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_others(server, receiver):
         receiver.wait_for("/healthy", count=40, seconds=8)
     finally:
         hanging.close()
+
+
+def test_hundreds_of_receivers_that_hang_do_not_hold_up_the_others(server, receiver):
+    """D6: each is another address, and takes connections without ever answering."""
+    with socket.create_server(("0.0.0.0", 0), backlog=2048) as silent:
+        port = silent.getsockname()[1]
+        objects.write(server.objects, "callback-silent", b"callback")
+        client = server.sdk()
+        hanging = [f"http://127.0.{number // 250}.{number % 250 + 1}:{port}/" for number in range(700)]
+        for number, url in enumerate(hanging):
+            submit(client, server.bucket, "callback-silent", CallBack=url)
+            if number % 35 == 34:
+                path = f"/beside/{number}"
+                submit(client, server.bucket, "callback-silent", CallBack=receiver.url(path))
+                # Far less than the ten seconds after which a hanging delivery is given up.
+                receiver.wait_for(path, seconds=8)
+
 
 
 def test_a_message_queue_target_is_accepted_and_recorded_as_not_delivered(server):
