@@ -5,7 +5,7 @@
 //! of the store's line, so claiming goes on until the line is passed: a *sweep*, which ends at the first row that it meets
 //! for the second time. After a sweep comes a pause of twice its length, so that a backlog that cannot be sent costs the
 //! store at most a third of its time. The pause is cut short when a receiver that does answer runs out of callbacks, and a
-//! wake-up in it, which may well be for somebody else, brings one claim.
+//! wake-up in it, which may well be for somebody else, brings one claim, at most one each tenth of a second.
 //!
 //! How long a callback of a healthy receiver waits behind any number of rows of one that hangs (failure rule D6): those rows
 //! are given back for a quarter of a second, until nothing in flight to their receiver is quick, and from then on postponed,
