@@ -95,7 +95,7 @@ mod tests {
     fn state(algorithm: Algorithm) -> State {
         let mut hasher = Hasher::new(algorithm);
         hasher.update(&[7; 1000]);
-        hasher.export()
+        hasher.export().expect("the algorithm can be taken up")
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The commands, one file each.
 
 pub(crate) mod backup;
-pub(crate) mod check;
 pub(crate) mod callback;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod deliveries;

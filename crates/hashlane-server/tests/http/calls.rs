@@ -64,7 +64,8 @@ fn after_operation(operation: StorageOperation) -> Option<StorageOperation> {
         Op::PutObject => Op::CopyObject,
         Op::CopyObject => Op::InitiateUpload,
         Op::InitiateUpload => Op::UploadPart,
-        Op::UploadPart => Op::CompleteUpload,
+        Op::UploadPart => Op::CopyPart,
+        Op::CopyPart => Op::CompleteUpload,
         Op::CompleteUpload => Op::AbortUpload,
         Op::AbortUpload => Op::DeleteObject,
         Op::DeleteObject => Op::DeleteObjects,
@@ -114,6 +115,7 @@ pub(crate) fn ask(call: &Call, bucket: &str, names: &Names) -> Ask {
             StorageOperation::CopyObject => ("PUT", "/copied".to_owned(), ""),
             StorageOperation::InitiateUpload => ("POST", format!("/{object}?uploads"), ""),
             StorageOperation::UploadPart => ("PUT", format!("/{object}?partNumber=1&uploadId={upload}"), "abc"),
+            StorageOperation::CopyPart => ("PUT", format!("/{object}?partNumber=1&uploadId={upload}"), ""),
             StorageOperation::CompleteUpload => ("POST", format!("/{object}?uploadId={upload}"), complete),
             StorageOperation::ListParts => ("GET", format!("/{object}?uploadId={upload}"), ""),
             StorageOperation::AbortUpload => ("DELETE", format!("/{object}?uploadId={upload}"), ""),
@@ -131,7 +133,7 @@ pub(crate) fn ask(call: &Call, bucket: &str, names: &Names) -> Ask {
     if !matches!(method, "GET" | "HEAD") {
         ask = ask.header("Content-Length", &body.len().to_string());
     }
-    if matches!(call, Call::Storage { operation: StorageOperation::CopyObject, .. }) {
+    if matches!(call, Call::Storage { operation: StorageOperation::CopyObject | StorageOperation::CopyPart, .. }) {
         ask = ask.header("x-cos-copy-source", &names.source);
     }
     Ask { body: body.into(), ..ask }

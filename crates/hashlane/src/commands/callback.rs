@@ -13,7 +13,8 @@ use hashlane_job::{
     NotifyAddress, ObjectRef, QueueId, SystemClock, event_id,
 };
 use hashlane_lanes::{Algorithm, Hasher};
-use hashlane_wire::{callback_body, request_id};
+use hashlane_wire::callback_body::{self, BodyStyle};
+use hashlane_wire::request_id;
 use serde_json::json;
 
 use crate::cli::CallbackFormatArg;
@@ -79,6 +80,7 @@ fn message(config: &Config, target: &CallbackTarget) -> Message {
         add_to_header: false,
         user_data: Some("hashlane callback test".into()),
         level: 0,
+        submitter: None,
         callback: Default::default(),
     };
     let digest = Hasher::digest(Algorithm::Md5, SAMPLE);
@@ -100,7 +102,8 @@ fn message(config: &Config, target: &CallbackTarget) -> Message {
         target: Some(target.clone()),
         delivery: Delivery::default(),
     };
-    let (content_type, body) = callback_body::print(&job, region, target.format, config.time_offset);
+    let style = BodyStyle { time_offset: config.time_offset, json_array: config.callback.json_array };
+    let (content_type, body) = callback_body::print(&job, region, target.format, style);
     Message {
         job: job.request.id,
         event_id: event_id(job.request.id),
