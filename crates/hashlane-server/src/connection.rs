@@ -10,7 +10,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -62,7 +62,7 @@ pub(crate) async fn serve<R: Respond, S: AsyncRead + AsyncWrite + Unpin>(
             request.extensions_mut().insert(pace.begin());
             let mut answer = responder.respond(request).await;
             case.apply(&mut answer);
-            pace.enter(Stage::Idle);
+            pace.end();
             Ok::<_, Infallible>(answer)
         }
     });
@@ -158,7 +158,15 @@ impl Client {
 
 /// The stage of a connection and since when; shared by the socket, the service and the alarm, which all run in one task.
 #[derive(Clone)]
-struct Pace(Arc<Mutex<(Stage, Instant)>>, Arc<Mutex<Client>>);
+struct Pace(Arc<Mutex<(Stage, Instant)>>, Arc<Mutex<Present>>);
+
+/// The client of the request in hand.
+#[derive(Default)]
+struct Present {
+    client: Client,
+    /// To be woken when its end, which was kept back, may be seen.
+    reader: Option<Waker>,
+}
 
 impl Pace {
     fn start() -> Pace {
@@ -180,17 +188,26 @@ impl Pace {
     /// A request begins, of a client that is there.
     fn begin(&self) -> Client {
         self.enter(Stage::Busy);
-        let mut client = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        *client = Client::default();
-        client.clone()
+        let mut present = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        *present = Present::default();
+        present.client.clone()
+    }
+
+    /// The request is answered.
+    fn end(&self) {
+        self.enter(Stage::Idle);
+        if let Some(reader) = self.1.lock().unwrap_or_else(PoisonError::into_inner).reader.take() {
+            reader.wake();
+        }
     }
 
     /// Nothing more comes. Says whether that is to be kept back until the request is answered.
-    fn ended(&self) -> bool {
-        let client = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_kept_back = self.stage() == Stage::Busy && client.sent_all.load(Ordering::Relaxed);
+    fn ended(&self, context: &Context<'_>) -> bool {
+        let mut present = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_kept_back = self.stage() == Stage::Busy && present.client.sent_all.load(Ordering::Relaxed);
         if is_kept_back {
-            client.gone.cancel();
+            present.reader = Some(context.waker().clone());
+            present.client.gone.cancel();
         }
         is_kept_back
     }
@@ -236,8 +253,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
             self.pace.received();
-        } else if matches!(result, Poll::Ready(Ok(()))) && buffer.remaining() > 0 && self.pace.ended() {
-            // The connection is polled again when the answer is made, by the same task.
+        } else if matches!(result, Poll::Ready(Ok(()))) && buffer.remaining() > 0 && self.pace.ended(context) {
             return Poll::Pending;
         }
         result

@@ -58,9 +58,9 @@ fn every_field_of_an_update_is_read() {
         assert_eq!(QueueUpdate::parse(&expected.print()), Ok(expected), "{notify} printed");
     }
     let paused =
-        "<Request><QueueID>other</QueueID><State>paused</State><NotifyConfig/><Name>\n 队列-1_*é9 </Name></Request>";
+        "<Request><QueueID>other</QueueID><State>paused</State><NotifyConfig/><Name>\n 队列-1_*〇Z9 </Name></Request>";
     let paused = QueueUpdate::parse(paused.as_bytes()).expect("it is allowed");
-    assert_eq!((paused.name.as_str(), paused.paused), ("队列-1_*é9", true));
+    assert_eq!((paused.name.as_str(), paused.paused), ("队列-1_*〇Z9", true));
 }
 
 /// Rules W4.11, W4.12, W4.13, W4.14, W4.15, W4.16, W4.17, W4.18, W4.19, W4.20, W4.21, W16.18.
@@ -80,6 +80,11 @@ fn every_violation_of_an_update_is_refused_with_its_code() {
         (with_name(&"n".repeat(129)), InvalidArgument),
         (with_name("a b"), InvalidArgument),
         (with_name("a.b"), InvalidArgument),
+        // Letters and digits of other scripts are none of A to Z and 0 to 9.
+        (with_name("é"), InvalidArgument),
+        (with_name("имя"), InvalidArgument),
+        (with_name("カ"), InvalidArgument),
+        (with_name("９"), InvalidArgument),
         (with_name("a&lt;b"), InvalidArgument),
         (with_name("<x/>"), InvalidArgument),
         (update("").replace("<Name>", "<Name>a</Name><Name>"), InvalidArgument),
@@ -91,6 +96,7 @@ fn every_violation_of_an_update_is_refused_with_its_code() {
         (on(""), InvalidArgument),
         (on(URL), InvalidArgument),
         (on("<Event>TaskFinish</Event>"), InvalidArgument),
+        (on("<Event>TaskFinish</Event><Url>http://h/</Url>"), InvalidArgument),
         (on("<Event>TaskFinish</Event><Type>Url</Type>"), InvalidArgument),
         (on("<Event>TaskFinish</Event><Type>TDMQ</Type>"), InvalidArgument),
         (on(&format!("<Event>TaskFinish,</Event>{URL}")), InvalidArgument),

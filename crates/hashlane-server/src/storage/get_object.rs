@@ -25,10 +25,7 @@ pub(super) async fn answer(ask: Ask<'_>) -> Result<Answer, Refusal> {
         match conditions.check(&head.etag, head.modified) {
             Verdict::Met => {}
             // The Python SDK takes the answer for an object and needs the length that it would have (RFC 9110, section 8.6).
-            Verdict::NotModified => {
-                let answer = version(Answer::with_status(StatusCode::NOT_MODIFIED), &head);
-                return Ok(answer.length(head.size_bytes));
-            }
+            Verdict::NotModified => return Ok(version(Answer::not_modified(head.size_bytes), &head)),
             Verdict::Failed => return Err(failed()),
         }
         let size_bytes = head.size_bytes;

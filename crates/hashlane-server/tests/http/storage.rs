@@ -461,3 +461,87 @@ async fn a_metadata_attribute_that_no_header_can_carry_is_left_out() {
     assert!(reply.header("ETag").is_some_and(|etag| etag.ends_with("-0\"")));
     assert_eq!(reply.header("x-cos-hash-crc64ecma"), None);
 }
+
+#[tokio::test]
+async fn preconditions_of_writes_and_deletions_are_heeded() {
+    let server = Server::start().await;
+    let ask = |method: &str, body: &str, name: &str, value: &str| {
+        let length = body.len().to_string();
+        let ask = Ask::new(method, "/a").header("Content-Length", &length).header(name, value);
+        Ask { body: body.as_bytes().to_vec(), ..ask }.signed()
+    };
+    // RFC 9110, sections 13.1.1 and 13.1.2.
+    ask("PUT", "new", "If-Match", "*").send(server.api).await.expect_error(412, "PreconditionFailed");
+    get(&server, "/a").await.expect_error(404, "NoSuchKey");
+    ask("PUT", "abc", "If-None-Match", "*").send(server.api).await.expect_ok();
+    for (method, name, value) in [
+        ("PUT", "If-None-Match", "*"),
+        ("PUT", "If-None-Match", ABC_ETAG),
+        ("PUT", "If-Match", "\"0123\""),
+        ("PUT", "If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("DELETE", "If-Match", "\"0123\""),
+    ] {
+        ask(method, "new", name, value).send(server.api).await.expect_error(412, "PreconditionFailed");
+        assert_eq!(get(&server, "/a").await.body, b"abc", "{method} {name}: {value}");
+    }
+    // The body of a write that is refused is not asked for.
+    let mut line = Line::open(server.api).await;
+    let refused = put("/a", "new").header("If-None-Match", "*").header("Expect", "100-continue").signed();
+    line.write(&refused.head_bytes()).await;
+    line.reply("PUT").await.expect_error(412, "PreconditionFailed");
+    let copy =
+        put("/a", "").header("x-cos-copy-source", &format!("{HOST}/a")).header("x-cos-metadata-directive", "Replaced");
+    copy.header("If-None-Match", "*").signed().send(server.api).await.expect_error(412, "PreconditionFailed");
+    ask("PUT", "new", "If-Match", ABC_ETAG).send(server.api).await.expect_ok();
+    assert_eq!(get(&server, "/a").await.body, b"new");
+    assert_eq!(ask("DELETE", "", "If-Match", "*").send(server.api).await.status, 204);
+    ask("DELETE", "", "If-Match", "*").send(server.api).await.expect_error(412, "PreconditionFailed");
+}
+
+#[tokio::test]
+async fn what_of_http_is_not_done_is_said() {
+    let server = Server::start().await;
+    for (name, value, status, code) in [
+        ("Transfer-Encoding", "gzip, chunked", 501, "NotImplemented"),
+        ("Expect", "nonsense", 417, "ExpectationFailed"),
+    ] {
+        let ask = Ask::new("PUT", "/a").header(name, value).signed();
+        Ask { body: b"0\r\n\r\n".to_vec(), ..ask }.send(server.api).await.expect_error(status, code);
+    }
+    Ask::new("PUT", "/a").signed().send(server.api).await.expect_error(411, "MissingContentLength");
+    let part = Ask::new("PUT", "/a?partNumber=1&uploadId=x").signed();
+    part.send(server.api).await.expect_error(411, "MissingContentLength");
+    put("/a", "x")
+        .header("x-cos-storage-class", "GLACIER")
+        .signed()
+        .send(server.api)
+        .await
+        .expect_error(400, "InvalidStorageClass");
+    get(&server, "/a").await.expect_error(404, "NoSuchKey");
+}
+
+#[tokio::test]
+async fn a_304_tells_the_length_that_the_object_has() {
+    let server = Server::start().await;
+    stored(&server, "/a", "abc").await;
+    let mut line = Line::open(server.api).await;
+    for _ in 0..2 {
+        line.write(&Ask::get("/a").header("If-None-Match", ABC_ETAG).signed().bytes()).await;
+        let reply = line.reply("HEAD").await;
+        assert_eq!((reply.status, reply.header("Content-Length")), (304, Some("3")));
+        assert_eq!(reply.header("ETag"), Some(ABC_ETAG));
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_whose_folder_vanished_is_503_and_not_empty() {
+    let server = Server::start().await;
+    stored(&server, "/a", "abc").await;
+    std::fs::remove_dir_all(&server.objects).expect("removed");
+    for target in ["/a", "/", "/a?ci-process=filehash&type=md5"] {
+        get(&server, target).await.expect_error(503, "SlowDown");
+    }
+    assert_eq!(Ask::new("HEAD", "/a").signed().send(server.api).await.status, 503);
+    put("/a", "abc").signed().send(server.api).await.expect_error(503, "SlowDown");
+    assert_eq!(Ask::get("/readyz").host("127.0.0.1").send(server.admin).await.status, 503);
+}

@@ -196,3 +196,47 @@ async fn buckets_are_those_of_the_configuration() {
         assert_eq!(texts(&some, "Name"), [OTHER_BUCKET], "{host}");
     }
 }
+
+#[tokio::test]
+async fn a_range_of_another_object_becomes_a_part_for_who_may_read_it() {
+    let server = Server::start_with(|setup| {
+        let mut writer = full_key("writer", "secret");
+        writer.actions = vec!["cos:UploadPart".into()];
+        setup.options.keys.push(writer);
+    })
+    .await;
+    let source: Vec<u8> = (0..600_000_u32).map(|number| (number % 251) as u8).collect();
+    stored(&server, "/s", source.clone()).await;
+    let begun = Ask::new("POST", "/t?uploads").host(OTHER_HOST).signed().send(server.api).await;
+    let id = texts(&begun, "UploadId").remove(0);
+    let copy = |number: u32, range: &str| {
+        put(&format!("/t?partNumber={number}&uploadId={id}"), "")
+            .host(OTHER_HOST)
+            .header("x-cos-copy-source", &format!("{HOST}/s"))
+            .header("x-cos-copy-source-range", range)
+    };
+    let mut parts = String::new();
+    for (number, range) in [(1, "bytes=0-399999"), (2, "bytes=400000-599999"), (3, "")] {
+        let reply = copy(number, range).signed().send(server.api).await;
+        assert!(reply.expect_ok().contains("<CopyPartResult>"));
+        let etag = texts(&reply, "ETag").remove(0);
+        parts += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+    }
+    for range in ["bytes=600000-", "lines=1-2"] {
+        copy(4, range).signed().send(server.api).await.expect_error(400, "InvalidArgument");
+    }
+    copy(4, "")
+        .header("x-cos-copy-source-if-match", "\"x\"")
+        .signed()
+        .send(server.api)
+        .await
+        .expect_error(412, "PreconditionFailed");
+    // A key needs to read the source as well.
+    copy(4, "").signed_by("writer", "secret", NOW, NOW + 60).send(server.api).await.expect_error(403, "AccessDenied");
+    let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>").into_bytes();
+    let length = body.len().to_string();
+    let done = Ask::new("POST", &format!("/t?uploadId={id}")).host(OTHER_HOST).header("Content-Length", &length);
+    Ask { body, ..done }.signed().send(server.api).await.expect_ok();
+    let copied = Ask::get("/t").host(OTHER_HOST).signed().send(server.api).await;
+    assert!(copied.body == [source.clone(), source].concat());
+}

@@ -67,13 +67,25 @@ async fn what_cannot_be_hashed_is_refused_with_its_code() {
     let server = Server::start().await;
     write(&server, "a", b"hello");
     std::fs::create_dir(server.objects.join("folder")).expect("a folder");
+    let made = std::process::Command::new("mkfifo").arg(server.objects.join("pipe")).status().expect("mkfifo runs");
+    assert!(made.success());
+    std::os::unix::fs::symlink("/etc/hostname", server.objects.join("leak")).expect("a link");
     for (target, status, code) in [
         ("/missing?ci-process=filehash&type=md5", 404, "NoSuchKey"),
         ("/a?ci-process=filehash&type=md6", 400, "InvalidArgument"),
         ("/a?ci-process=filehash", 400, "InvalidArgument"),
         ("/a?ci-process=filehash&type=md5&addtoheader=maybe", 400, "InvalidArgument"),
-        ("/folder?ci-process=filehash&type=md5", 403, "AccessDenied"),
-        ("/..%2Fothers%2Fa?ci-process=filehash&type=md5", 403, "AccessDenied"),
+        // There is no object under keys that GET calls absent; what lies there and is no file is another matter (E1).
+        ("/folder?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("/folder/?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("/..%2Fothers%2Fa?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("/a//b?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("//a?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("/.%2Fa?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("/%00?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("/.hashlane-uploads?ci-process=filehash&type=md5", 404, "NoSuchKey"),
+        ("/pipe?ci-process=filehash&type=md5", 403, "AccessDenied"),
+        ("/leak?ci-process=filehash&type=md5", 403, "AccessDenied"),
         ("/a?ci-process=other&type=md5", 405, "MethodNotAllowed"),
     ] {
         let reply = Ask::get(target).signed().send(server.api).await;
@@ -181,5 +193,54 @@ async fn as_many_run_as_the_engine_keeps_slots_for_and_each_ends_in_time() {
     write(&server, "a", b"hello");
     for _ in 0..=server.awaited_slots {
         ask("a", "type=md5").host(HOST).signed().send(server.api).await.expect_ok();
+    }
+}
+
+#[tokio::test]
+async fn the_marker_of_a_folder_has_the_digest_of_nothing() {
+    let server = Server::start().await;
+    Ask::new("PUT", "/folder/").header("Content-Length", "0").signed().send(server.api).await.expect_ok();
+    let text = ask("folder/", "type=md5&addtoheader=true").signed().send(server.api).await.expect_ok();
+    assert!(text.contains("<MD5>d41d8cd98f00b204e9800998ecf8427e</MD5><FileSize>0</FileSize>"), "{text}");
+    let head = Ask::new("HEAD", "/folder/").signed().send(server.api).await;
+    assert_eq!(head.header("x-cos-meta-md5"), Some("d41d8cd98f00b204e9800998ecf8427e"));
+}
+
+#[tokio::test]
+async fn with_auto_open_a_synchronous_hash_opens_the_service_as_its_first_use() {
+    let server = Server::start_with(|setup| setup.opened = false).await;
+    write(&server, "a", b"hello");
+    assert!(server.store.queues(&crate::server::bucket()).await.expect("read").is_empty());
+    ask("a", "type=md5").signed().send(server.api).await.expect_ok();
+    assert_eq!(server.store.queues(&crate::server::bucket()).await.expect("read").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hash_whose_client_left_gives_its_turn_back() {
+    let server = Server::start_with(|setup| {
+        setup.options.limits.sync_timeout = Duration::from_secs(3600);
+        setup.options.limits.sync_object_bytes = None;
+    })
+    .await;
+    write(&server, "endless", b"");
+    let endless = File::options().write(true).open(server.objects.join("endless"));
+    endless.and_then(|file| file.set_len(ENDLESS_BYTES)).expect("a sparse file");
+    write(&server, "a", b"hello");
+    for leaves_politely in [true, false] {
+        let mut lines = Vec::new();
+        for _ in 0..server.awaited_slots {
+            let mut line = Line::open(server.api).await;
+            line.write(&ask("endless", "type=md5").signed().bytes()).await;
+            lines.push(line);
+        }
+        // All turns are taken.
+        while ask("a", "type=md5").signed().send(server.api).await.status == 200 {}
+        for mut line in lines {
+            if leaves_politely {
+                line.finish_writing().await;
+            }
+        }
+        let again = async { while ask("a", "type=md5").signed().send(server.api).await.status != 200 {} };
+        tokio::time::timeout(crate::exchange::PATIENCE, again).await.expect("the turns come back");
     }
 }
