@@ -5,6 +5,8 @@ import socket
 import xml.etree.ElementTree as ElementTree
 
 import objects
+import pytest
+from conftest import TEST_CONFIG
 from jobs import finished, submit
 from objects import truth
 from waiting import until
@@ -161,8 +163,7 @@ def test_hundreds_of_receivers_that_hang_do_not_hold_up_the_others(server, recei
                 receiver.wait_for(path, seconds=8)
 
 
-
-def test_a_message_queue_target_is_accepted_and_recorded_as_not_delivered(server):
+def test_a_message_queue_without_a_broker_is_accepted_and_recorded_as_not_delivered(server):
     objects.write(server.objects, "callback-mq", b"callback")
     client = server.sdk()
     job_id = submit(
@@ -174,13 +175,35 @@ def test_a_message_queue_target_is_accepted_and_recorded_as_not_delivered(server
     )["JobId"]
     job = finished(client, server.bucket, job_id)[job_id]
     assert job["State"] == "Success"
-    delivery(server, job_id, "failed")
+    assert "no broker is configured" in delivery(server, job_id, "failed")["last"]
 
-    shown = server.command("job", "get", "--json", job_id)
-    assert shown.returncode == 0, shown.stderr
-    assert '"failed"' in shown.stdout
-    record = server.admin_job(job_id)["delivery"]
-    assert record["last"], "the record says why"
+
+def test_a_receiver_with_the_public_library_verifies_our_signatures(new_server, receiver):
+    """Failure rule D8, with the library `standardwebhooks`; two secrets, as during a rotation."""
+    from standardwebhooks import Webhook, WebhookVerificationError
+
+    old, new = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+    signing = f'signing_secrets = ["{new}", "{old}"]'
+    server = new_server(TEST_CONFIG.replace("[callback]", f"[callback]\n{signing}")).start()
+    objects.write(server.objects, "callback-signed", b"callback")
+    receiver.answers("/signed", 500, 200)
+    client = server.sdk()
+    job_id = submit(
+        client, server.bucket, "callback-signed", CallBack=receiver.url("/signed"), CallBackFormat="JSON"
+    )["JobId"]
+    delivery(server, job_id, "delivered")
+
+    attempts = receiver.at("/signed")
+    assert len(attempts) == 2
+    for attempt in attempts:
+        for secret in [old, new]:
+            assert Webhook(secret).verify(attempt.body, dict(attempt.headers))["JobsDetail"]["JobId"] == job_id
+        with pytest.raises(WebhookVerificationError):
+            Webhook("whsec_" + "A" * 32).verify(attempt.body, dict(attempt.headers))
+        with pytest.raises(WebhookVerificationError):
+            Webhook(new).verify(attempt.body + b" ", dict(attempt.headers))
+    assert {it.headers["webhook-id"] for it in attempts} == {attempts[0].headers["X-Ci-Event-Id"]}
+    assert new not in server.log_text() and old not in server.log_text()
 
 
 def test_an_address_that_is_not_allowed_is_never_connected_to(new_server, receiver):

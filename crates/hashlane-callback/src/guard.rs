@@ -129,6 +129,7 @@ mod tests {
         }
     }
 
+    /// Failure rule D3, and the literal addresses of D1.
     #[test]
     fn forbidden_addresses_are_refused_in_every_spelling() {
         let guard = Guard::default();

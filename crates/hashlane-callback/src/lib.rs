@@ -10,9 +10,13 @@ mod message;
 mod message_queue;
 mod resolver;
 mod retry_after;
+mod roots;
+mod signature;
 mod transports;
 mod webhook;
 
 pub use message::{Message, Sent};
+pub use message_queue::BrokerOptions;
 pub use resolver::{Resolver, Resolving, SystemResolver};
+pub use signature::SigningSecret;
 pub use transports::{CallbackOptions, Transports};

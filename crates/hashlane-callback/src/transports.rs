@@ -1,5 +1,6 @@
 //! The transports behind one door.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use ipnet::IpNet;
 use crate::connector::GuardedConnector;
 use crate::guard::Guard;
 use crate::message::{Message, Sent};
-use crate::message_queue;
+use crate::message_queue::{BrokerOptions, MessageQueues};
 use crate::resolver::{Resolver, SystemResolver};
+use crate::roots::Roots;
+use crate::signature::SigningSecret;
 use crate::webhook::Webhook;
 
 /// How callbacks are sent.
@@ -18,6 +21,14 @@ use crate::webhook::Webhook;
 pub struct CallbackOptions {
     /// Networks that are sent to although the guard refuses them otherwise: loopback, private, link-local.
     pub allow_networks: Vec<IpNet>,
+    /// Ports that URLs may name, their default ports included; empty is every port.
+    pub ports: Vec<u16>,
+    /// Certificates in PEM that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// What requests are signed with; with none they are not signed.
+    pub signing_secrets: Vec<SigningSecret>,
+    /// The brokers of message queue targets, at most one for each region.
+    pub brokers: Vec<BrokerOptions>,
     /// How long one attempt may last, from resolving the name to the head of the answer.
     pub timeout: Duration,
     /// How long resolving the name and connecting may last.
@@ -29,6 +40,10 @@ impl Default for CallbackOptions {
     fn default() -> CallbackOptions {
         CallbackOptions {
             allow_networks: Vec::new(),
+            ports: Vec::new(),
+            ca_file: None,
+            signing_secrets: Vec::new(),
+            brokers: Vec::new(),
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
         }
@@ -39,15 +54,16 @@ impl Default for CallbackOptions {
 #[derive(Debug, Clone)]
 pub struct Transports {
     webhook: Arc<Webhook>,
+    queues: Arc<MessageQueues>,
 }
 
 impl Transports {
-    /// Builds the transports. Nothing is read or connected to yet.
+    /// Builds the transports. The file of extra certificates is read; nothing is connected to yet.
     ///
     /// # Errors
     /// When a transport cannot be built from the options; one lower-case line that says which and why.
     pub fn new(options: CallbackOptions) -> Result<Transports, String> {
-        Transports::with_resolver(options, Arc::new(SystemResolver))
+        Transports::with_resolver(options, Arc::new(SystemResolver::default()))
     }
 
     /// As [`Transports::new`], with another source of addresses: tests change what a name means between two attempts.
@@ -60,7 +76,10 @@ impl Transports {
         }
         let guard = Arc::new(Guard::new(options.allow_networks));
         let connector = GuardedConnector { guard, resolver, timeout: options.connect_timeout };
-        Ok(Transports { webhook: Arc::new(Webhook::new(connector, options.timeout)) })
+        let roots = Roots::new(options.ca_file.as_deref())?;
+        let queues = MessageQueues::new(&options.brokers, &roots, options.timeout)?;
+        let webhook = Webhook::new(connector, roots, options.ports, options.signing_secrets, options.timeout);
+        Ok(Transports { webhook: Arc::new(webhook), queues: Arc::new(queues) })
     }
 
     /// Sends one message to one target, once, within the timeout. It never retries and never touches the store. Dropping
@@ -68,7 +87,7 @@ impl Transports {
     pub async fn send(&self, target: &CallbackTarget, message: &Message) -> Sent {
         match &target.address {
             NotifyAddress::Url(url) => self.webhook.send(url, message).await,
-            NotifyAddress::Mq(queue) => message_queue::send(queue),
+            NotifyAddress::Mq(queue) => self.queues.send(queue, message).await,
         }
     }
 }

@@ -4,10 +4,10 @@
 //! targets that can never work. Redirects are answers like any other: nothing here follows them. Of the answer's body at
 //! most 4 KiB are read, unlooked at, so that a well-behaved receiver's connection can be used again; nothing of it is kept.
 //!
-//! Signing, HTTP/2 and receivers' own root certificates are not here.
+//! Connections are shared only by callbacks to the same scheme, host and port; each of them was made to one address that
+//! passed the guard. Over TLS the receiver chooses between HTTP/1.1 and HTTP/2.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Builder, Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::OnceCell;
@@ -25,6 +25,8 @@ use url::Url;
 use crate::connector::{ConnectError, GuardedConnector};
 use crate::message::{Message, Sent};
 use crate::retry_after::retry_after;
+use crate::roots::Roots;
+use crate::signature::{SigningSecret, add_signature};
 
 const X_CI_REQUEST_ID: HeaderName = HeaderName::from_static("x-ci-request-id");
 const X_CI_EVENT: HeaderName = HeaderName::from_static("x-ci-event");
@@ -42,6 +44,12 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const IDLE_TIME_MAX: Duration = Duration::from_secs(1);
 /// Idle connections kept per receiver: as many as a receiver is sent callbacks at once.
 const IDLE_CONNECTIONS_MAX: usize = 4;
+/// How often an HTTP/2 receiver is asked for a sign of life while it owes an answer, and how long it may take for it: a
+/// connection that is dead must not be used for attempt after attempt.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// What an HTTP/2 receiver may send before it is read: more than is ever read of an answer.
+const HTTP2_WINDOW_BYTES: u32 = 64 * 1024;
 
 type PlainClient = Client<GuardedConnector, Full<Bytes>>;
 type TlsClient = Client<HttpsConnector<GuardedConnector>, Full<Bytes>>;
@@ -54,23 +62,33 @@ pub(crate) struct Webhook {
     /// Made at the first https target: reading the system's certificates takes time and memory, and a machine without
     /// any must still start. When that fails, the next attempt tries again.
     tls: OnceCell<TlsClient>,
+    roots: Roots,
+    ports: Vec<u16>,
+    secrets: Vec<SigningSecret>,
     timeout: Duration,
 }
 
 impl Webhook {
-    /// A transport whose attempts last at most `timeout`, connecting included.
-    pub(crate) fn new(connector: GuardedConnector, timeout: Duration) -> Webhook {
+    /// A transport whose attempts last at most `timeout`, connecting included. `ports` are the allowed ones, unless it is
+    /// empty; with `secrets` requests are signed.
+    pub(crate) fn new(
+        connector: GuardedConnector,
+        roots: Roots,
+        ports: Vec<u16>,
+        secrets: Vec<SigningSecret>,
+        timeout: Duration,
+    ) -> Webhook {
         let plain = client_builder().build(connector.clone());
-        Webhook { connector, plain, tls: OnceCell::new(), timeout }
+        Webhook { connector, plain, tls: OnceCell::new(), roots, ports, secrets, timeout }
     }
 
     /// Sends the message once.
     pub(crate) async fn send(&self, target: &str, message: &Message) -> Sent {
-        let url = match check_target(target) {
+        let url = match check_target(target, &self.ports) {
             Ok(url) => url,
             Err(said) => return Sent::Never { said },
         };
-        let request = match request(&url, message) {
+        let request = match request(&url, message, &self.secrets) {
             Ok(request) => request,
             Err(error) => {
                 return Sent::Never { said: format!("no request can be made for the callback address: {error}") };
@@ -79,7 +97,7 @@ impl Webhook {
         let deadline = Instant::now() + self.timeout;
         let answer = async {
             match url.scheme() {
-                "https" => match self.tls.get_or_try_init(|| tls_client(self.connector.clone())).await {
+                "https" => match self.tls.get_or_try_init(|| tls_client(self.connector.clone(), &self.roots)).await {
                     Ok(client) => client.request(request).await.map_err(|error| failure(&error)),
                     Err(said) => Err(again(said)),
                 },
@@ -95,7 +113,7 @@ impl Webhook {
 }
 
 /// The URL, when callbacks may go to such a one. Whether its address is allowed is found out when connecting.
-fn check_target(target: &str) -> Result<Url, String> {
+fn check_target(target: &str, ports: &[u16]) -> Result<Url, String> {
     let mut url = Url::parse(target).map_err(|error| format!("the callback address is no URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("the callback address begins with {}:, only http: and https: are sent to", url.scheme()));
@@ -103,12 +121,16 @@ fn check_target(target: &str) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the callback address contains a user name or password, which are never sent".into());
     }
+    let port = url.port_or_known_default().unwrap_or_default();
+    if !ports.is_empty() && !ports.contains(&port) {
+        return Err(format!("port {port} is not one of callback.ports; add it there to allow it"));
+    }
     url.set_fragment(None);
     Ok(url)
 }
 
-fn request(url: &Url, message: &Message) -> Result<Request<Full<Bytes>>, http::Error> {
-    Request::builder()
+fn request(url: &Url, message: &Message, secrets: &[SigningSecret]) -> Result<Request<Full<Bytes>>, http::Error> {
+    let mut request = Request::builder()
         .method(Method::POST)
         .uri(Uri::try_from(url.as_str())?)
         .header(USER_AGENT, "ci-callback/1.0")
@@ -117,7 +139,9 @@ fn request(url: &Url, message: &Message) -> Result<Request<Full<Bytes>>, http::E
         .header(X_CI_EVENT, "TaskFinish")
         .header(X_CI_EVENT_ID, HeaderValue::try_from(&message.event_id)?)
         .header(X_CI_JOB_ID, message.job.to_string())
-        .body(Full::new(message.body.clone()))
+        .body(Full::new(message.body.clone()))?;
+    add_signature(request.headers_mut(), secrets, &message.event_id, SystemTime::now(), &message.body)?;
+    Ok(request)
 }
 
 /// What an answer means, and the reading of its body.
@@ -179,20 +203,13 @@ fn failure(error: &ClientError) -> Sent {
     }
 }
 
-async fn tls_client(connector: GuardedConnector) -> Result<TlsClient, String> {
-    let load = || {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("tls cannot be used: {error}"))?
-            .with_native_roots()
-            .map_err(|error| format!("the system has no root certificates, install ca-certificates: {error}"))
-            .map(|builder| builder.with_no_client_auth())
-    };
-    // Reads files.
-    let config = tokio::task::spawn_blocking(load).await.map_err(|error| error.to_string())??;
-    let https =
-        HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(connector);
+async fn tls_client(connector: GuardedConnector, roots: &Roots) -> Result<TlsClient, String> {
+    let https = HttpsConnectorBuilder::new()
+        .with_tls_config(roots.client_config().await?)
+        .https_only()
+        .enable_http1()
+        .enable_http2()
+        .wrap_connector(connector);
     Ok(client_builder().build(https))
 }
 
@@ -205,6 +222,11 @@ fn client_builder() -> Builder {
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
         .http1_max_buf_size(HEAD_BYTES_MAX)
         // The capitals that the documents show; some receivers compare names letter by letter.
-        .http1_title_case_headers(true);
+        .http1_title_case_headers(true)
+        .http2_max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+        .http2_initial_stream_window_size(HTTP2_WINDOW_BYTES)
+        .http2_initial_connection_window_size(16 * HTTP2_WINDOW_BYTES)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT);
     builder
 }

@@ -24,6 +24,10 @@ fn run_with_roots(test: &str, roots: &Path) {
     let output = Command::new(std::env::current_exe().expect("this test's file"))
         .args(["--exact", test, "--ignored"])
         .env("SSL_CERT_FILE", roots)
+        // Failure rule D4: proxies of the environment do not come between; nobody listens at this one.
+        .env("https_proxy", "http://127.0.0.1:1")
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .env("ALL_PROXY", "http://127.0.0.1:1")
         .env_remove("SSL_CERT_DIR")
         .output()
         .expect("the test runs");
@@ -64,10 +68,16 @@ fn start_receiver() -> SocketAddr {
 }
 
 async fn send(url: String) -> Sent {
+    send_trusting(url, None).await.expect("the options are fine")
+}
+
+async fn send_trusting(url: String, ca_file: Option<PathBuf>) -> Result<Sent, String> {
     let options = CallbackOptions {
+        ca_file,
         allow_networks: vec!["127.0.0.0/8".parse().expect("a network")],
         timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(30),
+        ..CallbackOptions::default()
     };
     let message = Message {
         job: JobId::parse("f93984788066911ed89ed352d4d9d2084").expect("the documented id"),
@@ -77,7 +87,20 @@ async fn send(url: String) -> Sent {
         body: Bytes::from_static(b"<Response/>"),
     };
     let target = CallbackTarget { address: NotifyAddress::Url(url), format: CallbackFormat::Xml };
-    Transports::new(options).expect("the options are fine").send(&target, &message).await
+    Ok(Transports::new(options)?.send(&target, &message).await)
+}
+
+#[tokio::test]
+async fn the_certificates_of_a_file_are_trusted_beside_those_of_the_system() {
+    let address = format!("https://localhost:{}/", start_receiver().port());
+    let sent = send_trusting(address.clone(), Some(certificates("authority.pem"))).await;
+    assert_eq!(sent, Ok(Sent::Delivered { said: "200 OK".into() }));
+    let sent = send_trusting(address.clone(), Some(certificates("stranger.pem"))).await;
+    assert!(matches!(&sent, Ok(Sent::Again { said, .. }) if said.contains("certificate")), "{sent:?}");
+    for (name, expected) in [("absent.pem", "cannot read"), ("README.md", "no certificate")] {
+        let refused = send_trusting(address.clone(), Some(certificates(name))).await.expect_err("no such file");
+        assert!(refused.contains(expected) && refused.contains(name), "{refused}");
+    }
 }
 
 #[test]

@@ -5,10 +5,10 @@ mod receiver;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use hashlane_callback::{CallbackOptions, Message, Resolver, Resolving, Sent, Transports};
+use hashlane_callback::{CallbackOptions, Message, Resolver, Resolving, Sent, SigningSecret, Transports};
 use hashlane_job::{CallbackFormat, CallbackTarget, JobId, MqMode, MqTarget, NotifyAddress};
 use receiver::{Receiver, Reply};
 
@@ -38,6 +38,7 @@ fn options(timeout: Duration, allow_networks: &[&str]) -> CallbackOptions {
         allow_networks: allow_networks.iter().map(|text| text.parse().expect("a network")).collect(),
         timeout,
         connect_timeout: timeout,
+        ..CallbackOptions::default()
     }
 }
 
@@ -111,6 +112,7 @@ async fn every_2xx_is_delivered() {
     }
 }
 
+/// Failure rule D7.
 #[tokio::test]
 async fn every_other_status_is_tried_again_but_for_410() {
     for (status, expected) in [
@@ -130,6 +132,7 @@ async fn every_other_status_is_tried_again_but_for_410() {
     assert_eq!(sent_to(gone, PATIENT).await, Sent::Never { said: "410 Gone".into() });
 }
 
+/// Failure rule D7.
 #[tokio::test]
 async fn the_receivers_wish_for_a_pause_is_passed_on_up_to_an_hour() {
     for (value, expected) in [("7", Some(7)), ("86400", Some(3600)), ("later", None)] {
@@ -142,6 +145,7 @@ async fn the_receivers_wish_for_a_pause_is_passed_on_up_to_an_hour() {
     }
 }
 
+/// Failure rule D2.
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let elsewhere = Receiver::start(Reply::ok()).await;
@@ -156,6 +160,7 @@ async fn redirects_are_not_followed() {
     assert_eq!(elsewhere.connections(), 0);
 }
 
+/// Failure rule D5.
 #[tokio::test]
 async fn a_receiver_that_never_answers_is_left_at_the_timeout() {
     for reply in [
@@ -181,10 +186,17 @@ async fn a_receiver_that_does_not_read_is_left_at_the_timeout() {
     assert_eq!(said(&sent), "no answer within 300 ms");
 }
 
+/// Failure rule D5.
 #[tokio::test]
 async fn a_body_that_does_not_end_neither_delays_nor_undoes_a_delivery() {
-    for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"] {
-        let receiver = Receiver::start(Reply::Endless { head: head.into(), then: vec![b'x'; 4096] }).await;
+    // Each of these gzip members is a mebibyte of zeros; it is not unpacked.
+    let bomb = include_bytes!("zeros.gz").to_vec();
+    for (head, then) in [
+        ("HTTP/1.1 200 OK\r\n\r\n", vec![b'x'; 4096]),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n", vec![b'x'; 4096]),
+        ("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", bomb),
+    ] {
+        let receiver = Receiver::start(Reply::Endless { head: head.into(), then }).await;
         assert_eq!(transports(PATIENT).send(&url(receiver.url("/")), &message()).await, delivered("200 OK"));
         // Its connection is closed soon after the bound, not read on.
         let bytes = receiver.bytes_until_closed().await;
@@ -194,6 +206,7 @@ async fn a_body_that_does_not_end_neither_delays_nor_undoes_a_delivery() {
     assert_eq!(sent_to(hanging, IMPATIENT).await, delivered("200 OK"));
 }
 
+/// Failure rule D5.
 #[tokio::test]
 async fn heads_that_do_not_end_are_cut_off() {
     for (head, then) in [
@@ -245,6 +258,7 @@ async fn https_to_a_receiver_without_tls_is_tried_again() {
     assert!(!said(&sent).contains("200"), "{sent:?}");
 }
 
+/// Failure rule D9.
 #[tokio::test]
 async fn targets_that_can_never_work_are_given_up_at_once() {
     for (target, part) in [
@@ -268,16 +282,58 @@ async fn targets_that_can_never_work_are_given_up_at_once() {
     }
 }
 
+/// Failure rule D9.
 #[tokio::test]
-async fn a_message_queue_target_fails_with_its_name_and_the_reason() {
-    let queue = MqTarget { region: "gz".into(), mode: MqMode::Topic, name: "my-queue".into() };
-    let target = CallbackTarget { address: NotifyAddress::Mq(queue), format: CallbackFormat::Json };
-    let Sent::Never { said } = transports(PATIENT).send(&target, &message()).await else { panic!("it was sent") };
-    for part in ["not available in this version", "gz", "my-queue"] {
-        assert!(said.contains(part), "{said}");
+async fn only_the_allowed_ports_are_sent_to_when_there_are_any() {
+    let receiver = Receiver::start(Reply::ok()).await;
+    let send = async |ports: Vec<u16>, target: String| {
+        let options = CallbackOptions { ports, ..options(PATIENT, &["127.0.0.0/8"]) };
+        Transports::new(options).expect("the options are fine").send(&url(target), &message()).await
+    };
+    for target in [receiver.url("/"), "http://127.0.0.1:6379/".into(), "http://127.0.0.1/".into()] {
+        let sent = send(vec![443], target.clone()).await;
+        assert!(matches!(&sent, Sent::Never { said } if said.contains("callback.ports")), "{target}: {sent:?}");
+    }
+    assert_eq!(receiver.connections(), 0);
+    let default_port = send(vec![80], "http://127.0.0.2/".into()).await;
+    assert!(!said(&default_port).contains("callback.ports"), "{default_port:?}");
+    let own = receiver.address.port();
+    assert_eq!(send(vec![80, own], receiver.url("/")).await, delivered("200 OK"));
+}
+
+/// Failure rule D8.
+#[tokio::test]
+async fn signed_requests_carry_the_event_as_id_a_fresh_time_and_a_signature_for_each_secret() {
+    let receiver = Receiver::start(Reply::ok()).await;
+    let secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
+    let signing_secrets = secrets.map(|text| SigningSecret::parse(text).expect("a secret")).to_vec();
+    let options = CallbackOptions { signing_secrets, ..options(PATIENT, &["127.0.0.0/8"]) };
+    let seconds = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+    let signed = Transports::new(options).expect("the options are fine");
+    let before = seconds();
+    assert_eq!(signed.send(&url(receiver.url("/")), &message()).await, delivered("200 OK"));
+    assert_eq!(transports(PATIENT).send(&url(receiver.url("/")), &message()).await, delivered("200 OK"));
+
+    let [signed, unsigned] = <[_; 2]>::try_from(receiver.requests()).expect("two requests");
+    assert_eq!(signed.header("webhook-id"), signed.header("x-ci-event-id"));
+    let timestamp: u64 = signed.header("webhook-timestamp").expect("a time").parse().expect("seconds");
+    assert!((before..=seconds()).contains(&timestamp));
+    let signatures: Vec<&str> = signed.header("webhook-signature").expect("signatures").split(' ').collect();
+    assert!(signatures.len() == 2 && signatures.iter().all(|one| one.starts_with("v1,")), "{signatures:?}");
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        assert_eq!(unsigned.header(name), None, "{name}");
     }
 }
 
+#[tokio::test]
+async fn a_message_queue_of_a_region_without_a_broker_fails_with_its_name() {
+    let queue = MqTarget { region: "gz".into(), mode: MqMode::Topic, name: "my-queue".into() };
+    let target = CallbackTarget { address: NotifyAddress::Mq(queue), format: CallbackFormat::Json };
+    let sent = transports(PATIENT).send(&target, &message()).await;
+    assert!(matches!(&sent, Sent::Never { said } if said.contains("[mq.gz]")), "{sent:?}");
+}
+
+/// Failure rule D3.
 #[tokio::test]
 async fn loopback_is_refused_in_every_spelling_unless_it_is_allowed() {
     let receiver = Receiver::start(Reply::ok()).await;
@@ -321,6 +377,7 @@ impl Resolver for Flipping {
     }
 }
 
+/// Failure rule D1.
 #[tokio::test]
 async fn a_name_that_changes_to_a_forbidden_address_is_never_connected_to() {
     let inside = Receiver::start(Reply::ok()).await;
@@ -349,6 +406,19 @@ async fn of_several_addresses_only_those_that_pass_are_connected_to() {
     let target = url(format!("http://mixed.example:{}/", inside.address.port()));
     assert_eq!(transports.send(&target, &message()).await, delivered("200 OK"));
     assert_eq!((inside.connections(), outside.connections()), (0, 1));
+}
+
+/// Failure rule D4.
+#[tokio::test]
+async fn two_names_of_one_address_never_share_a_connection() {
+    let receiver = Receiver::start_on([127, 0, 0, 2], Reply::ok()).await;
+    let resolver = Flipping::new(&[&[[127, 0, 0, 2]]]);
+    let transports = Transports::with_resolver(options(PATIENT, &["127.0.0.2/32"]), resolver).expect("fine");
+    for name in ["one.example", "two.example"] {
+        let target = url(format!("http://{name}:{}/", receiver.address.port()));
+        assert_eq!(transports.send(&target, &message()).await, delivered("200 OK"));
+    }
+    assert_eq!(receiver.connections(), 2);
 }
 
 #[tokio::test]

@@ -43,8 +43,6 @@ pub(crate) use setting::ConfigError;
 pub(crate) const LOCAL_BUCKET: &str = "local-1250000000";
 /// Its region.
 pub(crate) const LOCAL_REGION: &str = "local";
-/// The regions of message queues (spec section 5, CallBackMqConfig).
-const MQ_REGIONS: [&str; 5] = ["sh", "bj", "gz", "cd", "hk"];
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,26 +269,8 @@ fn read<'a>(
     }
     cache.close()?;
 
-    let callback = read_callback(&root, file, listen, &mut later)?;
+    let callback = read_callback(&root, file, listen)?;
 
-    let mq = root.section("mq")?;
-    for region in mq.keys() {
-        if !MQ_REGIONS.contains(&region.as_str()) {
-            let near = suggestion::did_you_mean(&region, MQ_REGIONS);
-            return Err(
-                mq.wrong_key(&region, &format!("there is no such MqRegion; there are sh, bj, gz, cd, hk{near}"))
-            );
-        }
-        let broker = mq.section(&region)?;
-        let url = broker.read_required("url", Kind::Text, |text| match url::Url::parse(text) {
-            Ok(url) if url.has_host() => Ok(text.to_owned()),
-            _ => Err("it is not a URL: write it like amqp://guest:guest@127.0.0.1:5672/%2f".into()),
-        })?;
-        broker.show_instead("url", &setting::quoted(&secret::without_password(&url)));
-        let ignored = "callbacks to message queues are recorded as failed deliveries";
-        Later::ignored(&broker, "url", ignored, &mut later);
-        broker.close()?;
-    }
     root.close()?;
 
     Ok(Config {

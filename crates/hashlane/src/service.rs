@@ -177,6 +177,10 @@ pub(crate) fn refuse_what_comes_later(config: &Config) -> Result<(), Failure> {
 pub(crate) fn transports(config: &Config) -> Result<Transports, Failure> {
     let transports = Transports::new(CallbackOptions {
         allow_networks: config.callback.allow_networks.clone(),
+        ports: config.callback.ports.clone(),
+        ca_file: config.callback.ca_file.clone(),
+        signing_secrets: config.callback.signing_secrets.clone(),
+        brokers: config.callback.brokers.clone(),
         timeout: CALLBACK_TIMEOUT,
         connect_timeout: CALLBACK_CONNECT_TIMEOUT,
     });

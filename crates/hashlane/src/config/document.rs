@@ -170,30 +170,54 @@ impl<'a> Section<'a> {
         self.read_optional(key, kind, parse)?.ok_or_else(|| self.incomplete(&format!("lacks `{key}`")))
     }
 
-    /// A list of strings; an empty one by default.
+    /// A list of strings.
     pub(crate) fn read_list<T>(
         &self,
         key: &str,
         default: &[&str],
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, ConfigError> {
+        self.read_items(key, Kind::Text, default, parse)
+    }
+
+    /// A list of whole numbers; an empty one by default.
+    pub(crate) fn read_numbers<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ConfigError> {
+        self.read_items(key, Kind::Number, &[], parse)
+    }
+
+    fn read_items<T>(
+        &self,
+        key: &str,
+        kind: Kind,
+        default: &[&str],
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ConfigError> {
         let path = self.path_of(key);
+        let expected = if kind == Kind::Number { "a list of whole numbers" } else { "a list of strings" };
         let (texts, origin) = match self.find(key) {
             None => (default.iter().map(|text| (*text).to_owned()).collect(), Origin::Default),
             Some((place, DeValue::Array(items))) => {
                 let texts: Result<Vec<String>, ConfigError> = items
                     .iter()
-                    .map(|item| match item.get_ref() {
-                        DeValue::String(text) => Ok(text.to_string()),
-                        other => Err(wrong_kind(&place, &path, "a list of strings", other)),
+                    .map(|item| match (kind, item.get_ref()) {
+                        (Kind::Text, DeValue::String(text)) => Ok(text.to_string()),
+                        (Kind::Number, DeValue::Integer(number)) if number.radix() == 10 => {
+                            Ok(number.as_str().to_owned())
+                        }
+                        (_, other) => Err(wrong_kind(&place, &path, expected, other)),
                     })
                     .collect();
                 (texts?, Origin::File(place))
             }
-            Some((place, other)) => return Err(wrong_kind(&place, &path, "a list of strings", other)),
+            Some((place, other)) => return Err(wrong_kind(&place, &path, expected, other)),
         };
         let values = texts.iter().map(|text| parse(text).map_err(|why| self.wrong(key, &origin, &why))).collect();
-        let shown: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+        let shown: Vec<String> =
+            texts.iter().map(|text| if kind == Kind::Number { text.clone() } else { quoted(text) }).collect();
         self.note(key, format!("[{}]", shown.join(", ")), origin);
         values
     }

@@ -20,7 +20,9 @@ pub(super) fn exposed(file: Option<&Path>, settings: &[Setting]) -> Vec<String> 
     if let Some(path) = file.filter(|_| settings.iter().any(|setting| inline(&setting))) {
         look(path);
     }
-    for setting in settings.iter().filter(|setting| setting.key.ends_with("_file")) {
+    // Certificates are for everybody.
+    let holds_secret = |setting: &&Setting| setting.key.ends_with("_file") && setting.key != "ca_file";
+    for setting in settings.iter().filter(holds_secret) {
         if let Ok(toml::Value::String(path)) = setting.value.parse::<toml::Value>() {
             look(Path::new(&path));
         }

@@ -38,6 +38,19 @@ pub(crate) fn without_password(url: &str) -> String {
     }
 }
 
+/// A broker's URL for showing: without its password, and without a user name that stands alone, which is a token.
+pub(crate) fn without_credentials(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_none() && !parsed.username().is_empty() => {
+            match parsed.set_username(REDACTED) {
+                Ok(()) => parsed.to_string(),
+                Err(()) => REDACTED.to_owned(),
+            }
+        }
+        _ => without_password(url),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +60,8 @@ mod tests {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
         assert_eq!(without_password("postgres://u:hunter2@db/x"), "postgres://u:***@db/x");
         assert_eq!(without_password("sqlite:a/b.db"), "sqlite:a/b.db");
+        assert_eq!(without_credentials("amqp://u:hunter2@h/%2f"), "amqp://u:***@h/%2f");
+        assert_eq!(without_credentials("nats://hunter2@h:4222"), "nats://***@h:4222");
+        assert_eq!(without_credentials("nats://h:4222"), "nats://h:4222");
     }
 }

@@ -40,7 +40,7 @@ fn every_key_that_the_example_only_shows_is_known_too() {
         .collect();
     let config = check(&shown.join("\n")).expect("the example with every key");
     let refused: Vec<bool> = config.later.iter().map(|it| it.refused).collect();
-    assert_eq!(refused.iter().filter(|it| **it).count(), 2, "s3, signing secrets: {:?}", config.later);
+    assert_eq!(refused.iter().filter(|it| **it).count(), 1, "s3: {:?}", config.later);
     assert!(config.tls.is_some());
     assert_eq!(config.keys.len(), 1);
 }
@@ -149,15 +149,13 @@ fn features_of_later_versions_are_refused_or_told_but_never_ignored() {
         (&format!("{keys}\"s3://b?endpoint=http://h\"") as &str, true),
         (&format!("{keys}\"cos://b\""), true),
         ("[limits]\nrequests_per_second = 5", true),
-        ("[callback]\nsigning_secrets = [\"s\"]", true),
-        ("[mq.gz]\nurl = \"amqp://guest:guest@127.0.0.1:5672/%2f\"", false),
         ("[cache]\nresults = true", false),
     ] {
         let later = check(text).expect(text).later;
         assert_eq!(later.iter().map(|it| it.refused).collect::<Vec<_>>(), [refused], "{text}");
         assert!(later[0].text.contains("FILE:") || later[0].text.contains(".toml:"), "{}", later[0].text);
     }
-    for text in ["[cache]\nresults = false", "[limits]\nrequests_per_second = 0", "[callback]\nsigning_secrets = []"] {
+    for text in ["[cache]\nresults = false", "[limits]\nrequests_per_second = 0"] {
         assert!(check(text).expect(text).later.is_empty(), "{text}");
     }
 }
@@ -209,21 +207,55 @@ fn loopback_callbacks_are_allowed_only_without_a_file_and_on_a_loopback_listener
     assert_eq!(networks(check("").expect("an empty file")), 0);
 }
 
+/// A secret for signing.
+const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+#[test]
+fn signing_secrets_stand_in_the_file_or_in_one_of_their_own() {
+    let secrets = file(&format!("{SIGNING}\nwhsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\n"));
+    let from_file = check(&format!("[callback]\nsigning_secrets_file = {:?}", secrets.path())).expect("a file");
+    assert_eq!(from_file.callback.signing_secrets.len(), 2);
+    let inline = check(&format!("[callback]\nsigning_secrets = [\"{SIGNING}\"]")).expect("a list");
+    assert_eq!(inline.callback.signing_secrets[..], from_file.callback.signing_secrets[..1]);
+    assert!(check("").expect("nothing").callback.signing_secrets.is_empty());
+    let empty = file("\n");
+    for (text, expected) in [
+        (format!("signing_secrets_file = {:?}", empty.path()), "there is no secret in it"),
+        (format!("signing_secrets = []\nsigning_secrets_file = {:?}", secrets.path()), "keep one of them"),
+        ("signing_secrets_env = \"HASHLANE_TEST_UNSET\"".into(), "is not set"),
+        ("signing_secrets = [\"whsec_c2hvcnQ=\"]".into(), "has 5 bytes"),
+        ("ports = [0]".into(), "not a port"),
+        ("ports = [\"443\"]".into(), "a list of whole numbers"),
+    ] {
+        let error = check(&format!("[callback]\n{text}")).expect_err(&text);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 /// Failure rule E7.
 #[test]
 fn no_secret_is_ever_shown() {
     let secret = file("hunter2-file\n");
+    let broker = file("amqps://guest:hunter2@127.0.0.1/%2f\n");
     let text = format!(
         "[store]\nurl = \"postgres://u:hunter2@h/d\"\n[[key]]\nid = \"A\"\nsecret = \"hunter2\"\ntoken = \"hunter2\"\n\
-         [[key]]\nid = \"B\"\nsecret_file = {:?}\n[callback]\nsigning_secrets = [\"hunter2\"]\n\
+         [[key]]\nid = \"B\"\nsecret_file = {:?}\n[callback]\nsigning_secrets = [\"{SIGNING}\", \"{SIGNING}\"]\n\
          [[bucket]]\nname = \"a-1\"\nstorage = \"s3://b\"\nsecret_access_key = \"hunter2\"\n\
-         [mq.gz]\nurl = \"amqp://guest:hunter2@127.0.0.1\"",
-        secret.path()
+         [mq.gz]\nurl = \"amqp://guest:hunter2@127.0.0.1\"\n[mq.bj]\nurl = \"nats://hunter2@127.0.0.1\"\n\
+         [mq.sh]\nurl_file = {:?}",
+        secret.path(),
+        broker.path()
     );
     let config = check(&text).expect("a configuration");
     assert_eq!(config.keys[1].secret.reveal(), "hunter2-file");
-    for shown in [config.show(), format!("{:?}", config.keys)] {
-        assert!(!shown.contains("hunter2"), "{shown}");
+    assert_eq!((config.callback.signing_secrets.len(), config.callback.brokers.len()), (2, 3));
+    for shown in [config.show(), format!("{:?}", config.keys), format!("{:?}", config.callback)] {
+        assert!(!shown.contains("hunter2") && !shown.contains(SIGNING), "{shown}");
+    }
+    assert!(config.show().contains("amqp://guest:***@127.0.0.1"), "{}", config.show());
+    for text in ["[callback]\nsigning_secrets = [\"whsec_hunter2!\"]", "[mq.gz]\nurl = \"hunter2://hunter2@h\""] {
+        let error = check(text).expect_err("no secret, no protocol");
+        assert!(error.contains("FILE:2") && !error.contains("@h") && !error.contains("whsec_h"), "{error}");
     }
     let error = check("[[key]]\nid = \"A\"\nsecret = \"hunter2 with blanks\"").expect_err("blanks");
     assert!(!error.contains("hunter2"), "{error}");
