@@ -11,7 +11,7 @@ from test_callbacks import delivery
 from waiting import until
 
 
-def config(broker, attempts=2000):
+def config(broker, attempts=1000):
     """The broker is that of gz; bj has a user who may not publish, and behind sh nobody listens."""
     scheme = broker.url().split("://")[0]
     return f"""

@@ -26,6 +26,8 @@ const COMPLAINTS_MAX: usize = 256;
 /// A NATS server.
 pub(crate) struct Nats {
     address: ServerAddr,
+    user: String,
+    password: Option<String>,
     tls: bool,
     roots: Roots,
 }
@@ -41,7 +43,9 @@ impl Nats {
     /// A server at `nats://USER:PASSWORD@HOST:PORT` or `nats://TOKEN@HOST:PORT`; `tls://` demands TLS.
     pub(crate) fn new(url: &Url, roots: &Roots) -> Result<Nats, String> {
         let address = ServerAddr::from_url(url.clone()).map_err(|_| "it is no NATS URL")?;
-        Ok(Nats { address, tls: url.scheme() == "tls", roots: roots.clone() })
+        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let (user, password) = (decoded(url.username()), url.password().map(decoded));
+        Ok(Nats { address, user, password, tls: url.scheme() == "tls", roots: roots.clone() })
     }
 
     async fn open(&self) -> Result<Arc<dyn Session>, NotPublished> {
@@ -59,6 +63,11 @@ impl Nats {
                 }
                 std::future::ready(())
             });
+        options = match &self.password {
+            Some(password) => options.user_and_password(self.user.clone(), password.clone()),
+            None if !self.user.is_empty() => options.token(self.user.clone()),
+            None => options,
+        };
         if self.tls {
             let config = self.roots.client_config().await.map_err(NotPublished::Unavailable)?;
             options = options.require_tls(true).tls_client_config(config);
