@@ -7,7 +7,7 @@ use hashlane_job::FailureCode;
 use hashlane_lanes::Algorithm;
 use rustix::fs::{XattrFlags, getxattr, setxattr};
 
-use crate::bucket::{Bucket, object, run, write_old};
+use crate::bucket::{Bucket, expected, object, run, write_old};
 
 fn attribute(bucket: &Bucket, key: &str, name: &str) -> Option<String> {
     let mut value = [0; 256];
@@ -107,5 +107,43 @@ fn a_digest_is_stored_with_the_very_object_of_a_memory_bucket_that_was_hashed() 
         let error = memory.engine.add_to_header(&object("a"), &hashed, digest).await.expect_err("another object");
         assert_eq!((error.code, error.may_retry), (FailureCode::Unreadable, true));
         assert!(memory.engine.head_object(&object("a")).await.expect("it exists").attributes.metadata.is_empty());
+    });
+}
+
+#[test]
+fn a_digest_that_was_added_is_told_only_of_the_content_that_it_belongs_to() {
+    run(async {
+        let bucket = Bucket::folder();
+        bucket.put("a", b"hello").await;
+        setxattr(bucket.path("a"), "user.x-cos-meta-sha1", b"my own", XattrFlags::empty()).expect("attributes");
+        let hashed = bucket.hash("a", &[Algorithm::Md5]).await.expect("hashed");
+        bucket.engine.add_to_header(&object("a"), &hashed, hashed.facts.digests[0]).await.expect("stored");
+        let told = async || bucket.engine.head_object(&object("a")).await.expect("it exists").attributes.metadata;
+        assert_eq!(told().await.get("md5"), Some(&hashed.facts.digests[0].to_string()));
+        write_old(&bucket.path("a"), b"HELLO");
+        let told = told().await;
+        assert_eq!((told.get("md5"), told.get("sha1").map(String::as_str)), (None, Some("my own")));
+    });
+}
+
+#[test]
+fn the_marker_of_a_folder_is_hashed_as_an_object_without_content() {
+    run(async {
+        let bucket = Bucket::folder();
+        bucket.put("d/e/", b"").await;
+        let hashed = bucket.hash("d/e/", &Algorithm::ALL).await.expect("hashed");
+        assert_eq!(hashed.facts.digests, Algorithm::ALL.map(|algorithm| expected(algorithm, b"")));
+        let head = bucket.engine.head_object(&object("d/e/")).await.expect("it exists");
+        assert_eq!(
+            (hashed.facts.size_bytes, &hashed.facts.etag, hashed.facts.modified),
+            (0, &head.etag, head.modified)
+        );
+        bucket.engine.add_to_header(&object("d/e/"), &hashed, hashed.facts.digests[0]).await.expect("stored");
+        let head = bucket.engine.head_object(&object("d/e/")).await.expect("it exists");
+        assert_eq!(head.attributes.metadata.get("md5"), Some(&hashed.facts.digests[0].to_string()));
+        for key in ["d/", "no/"] {
+            let error = bucket.hash(key, &[Algorithm::Md5]).await.expect_err(key);
+            assert_eq!(error.code, FailureCode::NotFound, "{key}");
+        }
     });
 }

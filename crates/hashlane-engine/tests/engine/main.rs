@@ -8,5 +8,7 @@ mod digests;
 mod escapes;
 mod header;
 mod limits;
+mod multipart;
+mod preconditions;
 mod startup;
 mod storage;

@@ -632,3 +632,21 @@ fn a_bucket_that_is_not_configured_has_no_objects() {
         let _: &[BucketConfig] = engine.buckets();
     });
 }
+
+#[test]
+fn a_bucket_whose_folder_vanished_is_unreachable_and_not_empty() {
+    run(async {
+        let bucket = Bucket::folder();
+        put(&bucket, "a", b"x").await.expect("stored");
+        fs::remove_dir_all(bucket.path("")).expect("removed");
+        assert_eq!(fault(get(&bucket, "a").await), StorageFault::Unavailable);
+        assert_eq!(fault(get(&bucket, "d/").await), StorageFault::Unavailable);
+        let name = object("").bucket;
+        let request = ListRequest { entries_max: 10, ..ListRequest::default() };
+        assert_eq!(fault(bucket.engine.list_objects(&name, request).await), StorageFault::Unavailable);
+        assert_eq!(fault(put(&bucket, "a", b"x").await), StorageFault::Unavailable);
+        let hashed = bucket.hash("a", &[Algorithm::Md5]).await.expect_err("unreachable");
+        assert!(hashed.may_retry);
+        assert!(bucket.engine.probe(&name).await.is_err());
+    });
+}
