@@ -1,6 +1,6 @@
 //! The wire API: what happens to a request between the socket and its endpoint.
 //!
-//! It promises that every request that hyper can parse gets an answer with request ids, or is dropped for dribbling; that
+//! It promises that every request that hyper can parse gets an answer with request ids; that
 //! errors have their five children; that a panic in an endpoint becomes a 500 and the process goes on; and that one line
 //! of the log and one count tell of it. What each call does is said in `routes.rs`.
 

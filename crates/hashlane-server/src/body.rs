@@ -1,7 +1,7 @@
 //! The body of a request, read within bounds or not at all.
 //!
 //! It promises that no more than the limit is ever kept, that a declared length over it is refused before a byte is read, that
-//! a client that sends `Expect: 100-continue` is not asked for a body nobody wants, and that a slow one is dropped. What
+//! a client that sends `Expect: 100-continue` is not asked for a body nobody wants, and that a slow one is answered 408. What
 //! is refused is drained for a while, so that clients that write everything before they read can read the answer.
 
 use std::time::Duration;
@@ -97,8 +97,8 @@ impl RequestBody {
     /// The whole body; the same again when it was read before.
     ///
     /// # Errors
-    /// `EntityTooLarge` over the limit, `InvalidContent` when it breaks off; a body that is not complete in time drops the
-    /// connection.
+    /// `EntityTooLarge` over the limit, `InvalidContent` when it breaks off, `BodyTimeout` when it is not complete in time;
+    /// the connection is closed after that.
     pub(crate) async fn read(&mut self) -> Result<Bytes, Refusal> {
         self.read_at_most(self.bytes_max).await
     }
@@ -131,7 +131,7 @@ impl RequestBody {
     /// counts.
     ///
     /// # Errors
-    /// `InvalidContent` when it breaks off; a client that is too slow is dropped.
+    /// `InvalidContent` when it breaks off; `BodyTimeout` when the client is too slow.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Refusal> {
         if let Some(whole) = self.whole.as_mut().filter(|_| self.ended) {
             // It was read before, for the length of it.

@@ -13,7 +13,7 @@ pub struct Limits {
     /// From the first byte of a request head to its last; the socket is closed after that. A socket that has not sent
     /// its first request within this time is closed too, and so is one that has not finished its TLS handshake.
     pub header_timeout: Duration,
-    /// For a whole request body; the socket is closed without an answer after that.
+    /// For a whole request body; it is answered 408 `RequestTimeout` after that, and the socket is closed.
     pub body_timeout: Duration,
     /// Between requests on a kept connection, and for a client that does not take its answer.
     pub idle_timeout: Duration,

@@ -53,6 +53,9 @@ impl Engine {
     pub async fn check_ending(&self, object: &ObjectRef, ending: &Ending) -> Result<(), StorageError> {
         let storage = self.bucket_storage(&object.bucket)?;
         let (path, terms) = (storage.path(&object.key)?, ending.terms());
+        if terms.precondition.is_none() && !terms.keep_existing {
+            return Ok(());
+        }
         match storage {
             Storage::Folder(folder) => {
                 let folder = folder.clone();

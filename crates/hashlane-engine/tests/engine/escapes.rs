@@ -40,8 +40,6 @@ fn keys_that_are_no_paths_beneath_the_folder_are_denied() {
             "d//a",
             "./d/a",
             "d/./a",
-            "d/a/",
-            "d/",
             ".",
             "d\0/a",
             "d/a\0",
@@ -62,7 +60,8 @@ fn keys_that_name_nothing_are_not_found() {
         bucket.write("d/a", b"inside");
         let long = "x".repeat(256);
         let deep = "d/".repeat(2100) + "a";
-        for key in ["b", "d/b", "e/a", "d/a/b", "%64/a", "D/a", &long, &deep] {
+        // With a slash at the end: only folders that somebody marked are objects.
+        for key in ["d/", "d/a/", "e/", "b", "d/b", "e/a", "d/a/b", "%64/a", "D/a", &long, &deep] {
             let (code, message) = refused(&bucket, key).await;
             assert_eq!(code, FailureCode::NotFound, "{key:?}: {message}");
         }

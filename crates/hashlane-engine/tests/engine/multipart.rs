@@ -207,6 +207,31 @@ fn parts_of_one_length_become_the_object_without_being_copied_and_others_are_cop
 }
 
 #[test]
+fn a_completion_that_copies_goes_on_when_nobody_waits_for_it() {
+    run(async {
+        let bucket = Bucket::folder();
+        let id = begin(&bucket.engine).await;
+        let mut parts = vec![];
+        for number in [1, 2, 4] {
+            parts.push(part(&bucket.engine, &id, number, &content(20 * STRIDE)).await);
+        }
+        let waiting = {
+            let (engine, id) = (bucket.engine.clone(), id.clone());
+            tokio::spawn(async move { complete(&engine, &id, &parts).await })
+        };
+        let copied = bucket.path(&format!(".hashlane-uploads/{id}/copied"));
+        while !copied.exists() && !bucket.path(KEY).exists() {
+            tokio::task::yield_now().await;
+        }
+        waiting.abort();
+        while !bucket.path(KEY).exists() || uploads(&bucket) > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(get(&bucket.engine).await.expect("read"), content(20 * STRIDE).repeat(3));
+    });
+}
+
+#[test]
 fn a_completion_that_is_refused_leaves_the_upload_as_it_was() {
     run(async {
         each_scheme(async |bucket| {

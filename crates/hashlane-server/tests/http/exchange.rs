@@ -216,7 +216,8 @@ impl Line {
             .collect();
         let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         let length = length.map_or(0, |(_, value)| value.parse().expect("a length"));
-        let length = if method == "HEAD" || status == 100 { 0 } else { length };
+        // RFC 9112, section 6.3: these have no body, whatever their headers say of the object.
+        let length = if method == "HEAD" || matches!(status, 100 | 204 | 304) { 0 } else { length };
         while self.received.len() < length {
             self.more().await?;
         }
