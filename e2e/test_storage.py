@@ -282,3 +282,32 @@ def test_uploads_and_downloads_of_half_a_gibibyte_take_little_memory(new_server)
         taken += len(chunk)
     assert taken == size
     assert one.memory_kib("VmHWM") - before < 32 * 1024
+
+
+def test_an_object_that_did_not_change_is_not_sent_again(server):
+    client = server.sdk()
+    client.put_object(Bucket=server.bucket, Key="storage/unchanged", Body=b"abc")
+    got = client.get_object(Bucket=server.bucket, Key="storage/unchanged", IfNoneMatch=ABC_ETAG)
+    assert (got["Content-Length"], got["ETag"], body(got)) == ("3", ABC_ETAG, b"")
+
+
+def test_a_large_object_is_copied_in_parts(server):
+    client, content = server.sdk(), os.urandom(5 * MIB + 7)
+    client.put_object(Bucket=server.bucket, Key="storage/source", Body=content)
+    source = {"Bucket": server.bucket, "Key": "storage/source", "Region": server.region}
+    begun = client.create_multipart_upload(Bucket=server.bucket, Key="storage/copied")
+    parts = []
+    for number, (first, last) in enumerate([(0, 2 * MIB - 1), (2 * MIB, 4 * MIB - 1), (4 * MIB, len(content) - 1)], 1):
+        copied = client.upload_part_copy(
+            Bucket=server.bucket,
+            Key="storage/copied",
+            PartNumber=number,
+            UploadId=begun["UploadId"],
+            CopySource=source,
+            CopySourceRange=f"bytes={first}-{last}",
+        )
+        parts.append({"PartNumber": number, "ETag": copied["ETag"]})
+    client.complete_multipart_upload(
+        Bucket=server.bucket, Key="storage/copied", UploadId=begun["UploadId"], MultipartUpload={"Part": parts}
+    )
+    assert body(client.get_object(Bucket=server.bucket, Key="storage/copied")) == content

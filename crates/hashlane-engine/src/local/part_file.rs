@@ -95,12 +95,11 @@ impl PartFile {
             None => Err(StorageError::panicked()),
             Some(Spot::Whole { file, at, epoch, .. }) => {
                 let synced = rustix::fs::fdatasync(&file).map_err(failure::at_write);
-                let kept = self.assembly.with(|pending| {
+                self.assembly.with(|pending| {
                     pending.busy.remove(&number);
                     synced?;
                     if pending.epoch == epoch { keep(pending, record(Place::Whole(at))) } else { Err(lost()) }
-                });
-                kept
+                })
             }
             Some(Spot::Own(temporary)) => {
                 temporary.sync().map_err(failure::at_write)?;

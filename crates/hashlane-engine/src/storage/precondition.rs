@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use super::{ObjectHead, StorageError, StorageFault};
 
+type Question = dyn Fn(Option<&ObjectHead>) -> bool + Send + Sync;
+
 /// A question about the object of a key; `None` when there is none.
 #[derive(Clone)]
-pub struct Precondition(Arc<dyn Fn(Option<&ObjectHead>) -> bool + Send + Sync>);
+pub struct Precondition(Arc<Question>);
 
 impl Precondition {
     /// A precondition that holds when `holds` says so.
