@@ -85,3 +85,33 @@ fn of_read(error: &std::io::Error) -> Errno {
         _ => Errno::from_io_error(error).unwrap_or(Errno::IO),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: &[u8]) -> File {
+        let file = tempfile::tempfile().expect("a temporary file");
+        file.write_all_at(content, 0).expect("written");
+        file
+    }
+
+    #[test]
+    fn a_range_arrives_at_its_place_and_nothing_else_changes() {
+        let (from, to) = (file(b"0123456789"), file(b"abcdefgh"));
+        range((&from, 2), (&to, 3), 4, &Wanted::default()).expect("copied");
+        let mut read = [0; 8];
+        to.read_exact_at(&mut read, 0).expect("read");
+        assert_eq!(&read, b"abc2345h");
+        assert_eq!(range((&from, 8), (&to, 0), 3, &Wanted::default()), Err(Errno::NODATA));
+    }
+
+    #[test]
+    fn a_copy_that_nobody_wants_any_more_stops() {
+        let (wanted, wish) = Wanted::while_held();
+        let (from, to) = (file(b"0123456789"), file(b""));
+        range((&from, 0), (&to, 0), 10, &wanted).expect("it is wanted");
+        drop(wish);
+        assert_eq!(range((&from, 0), (&to, 0), 10, &wanted), Err(Errno::CANCELED));
+    }
+}
