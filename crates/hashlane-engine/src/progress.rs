@@ -16,6 +16,8 @@ pub struct ReadProgress {
     pub read_bytes: AtomicU64,
     /// The object's length in bytes, 0 until known.
     pub total_bytes: AtomicU64,
+    /// How many of the bytes a checkpoint spared: where this attempt began.
+    pub spared_bytes: AtomicU64,
     checkpoint: Mutex<Option<Checkpoint>>,
     /// Rung for each checkpoint.
     bell: Arc<Notify>,
@@ -67,6 +69,7 @@ impl ReadProgress {
 
     /// An attempt begins at an object of this length, of which `read_bytes` need not be read again.
     pub(crate) fn begin(&self, read_bytes: u64, total_bytes: u64) {
+        self.spared_bytes.store(read_bytes, Ordering::Relaxed);
         self.read_bytes.store(read_bytes, Ordering::Relaxed);
         self.total_bytes.store(total_bytes, Ordering::Relaxed);
     }

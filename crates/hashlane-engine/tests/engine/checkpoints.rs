@@ -18,7 +18,7 @@ fn bucket() -> Bucket {
 
 struct Attempt {
     result: Result<Vec<Digest>, JobError>,
-    /// The first place at which it was seen.
+    /// Where it began.
     begin: u64,
     checkpoint: Option<Checkpoint>,
 }
@@ -32,17 +32,14 @@ async fn attempt(engine: &Engine, checkpoint: Option<Checkpoint>, leave_at: Opti
         let engine = engine.clone();
         async move { engine.hash(request).await.map(|hashed| hashed.facts.digests) }
     });
-    let mut begin = 0;
     while !task.is_finished() {
         let read_bytes = progress.read_bytes.load(Ordering::Relaxed);
-        if begin == 0 {
-            begin = read_bytes;
-        }
         if leave_at.is_some_and(|bytes| read_bytes >= bytes) {
             progress.leave();
         }
         tokio::task::yield_now().await;
     }
+    let begin = progress.spared_bytes.load(Ordering::Relaxed);
     Attempt { result: task.await.expect("no panic"), begin, checkpoint: progress.checkpoint() }
 }
 
