@@ -56,6 +56,7 @@ pub(crate) trait Compression: 'static {
 
     /// The same for AVX-512, whose lanes are faster and more. Computed from measurements made when this was designed; to
     /// be confirmed by `examples/lanes_speed.rs`.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 has AVX-512"))]
     const DEDICATED_LANES_AVX512: usize = Self::DEDICATED_LANES;
 
     /// The kernels by instructions made for this algorithm, if this CPU has such.

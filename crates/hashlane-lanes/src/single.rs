@@ -42,7 +42,7 @@ pub(crate) fn sha256() -> Option<Ladder<u32>> {
     return None;
 }
 
-/// SHA-512's: no instructions made for it, but a schedule of several blocks at once.
+/// SHA-512's; on x86-64 not by instructions made for it, but by a schedule of several blocks at once.
 pub(crate) fn sha512() -> Option<Ladder<u64>> {
     #[cfg(target_arch = "x86_64")]
     return x86_sha512::ladder();

@@ -5,6 +5,8 @@
 //! the instruction-set files can argue each of theirs from the existence of a value. What it leaves out on purpose:
 //! anything that only one instruction set would use; such gains belong into its overrides of the provided operations.
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod arm_neon;
 pub(crate) mod pair;
 pub(crate) mod scalar;
 #[cfg(target_arch = "x86_64")]

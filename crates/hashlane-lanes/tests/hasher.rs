@@ -143,7 +143,7 @@ fn a_digest_is_its_bytes_and_its_hex() {
         assert_eq!(Digest::from_bytes(algorithm, digest.as_bytes()), Some(digest));
         assert_eq!(Digest::from_hex(algorithm, &digest.to_string().to_uppercase()), Some(digest));
         assert_eq!(Digest::from_hex(algorithm, &digest.to_string()[1..]), None);
-        assert_eq!(Digest::from_hex(algorithm, &digest.to_string().replace(['8', '9'], "g")), None);
+        assert_eq!(Digest::from_hex(algorithm, &format!("g{}", &digest.to_string()[1..])), None);
         assert_eq!(Digest::from_bytes(algorithm, &digest.as_bytes()[1..]), None);
         assert_eq!(Algorithm::from_name(&algorithm.name().to_uppercase()), Some(algorithm));
     }

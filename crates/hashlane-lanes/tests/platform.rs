@@ -33,3 +33,11 @@ fn unset_or_empty_is_the_best() {
     assert_eq!(Platform::choose(Some("scalar")).map(|platform| platform.to_string()), Ok("scalar".to_owned()));
     assert!(Platform::choose(Some("fast")).is_err());
 }
+
+#[test]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+fn neon_is_the_best_of_aarch64_and_can_be_forced() {
+    assert_eq!(Platform::detect().name(), "neon");
+    assert_eq!(Platform::choose(Some("neon")), Ok(Platform::detect()));
+    assert_eq!(Platform::available().map(Platform::name).collect::<Vec<_>>(), ["neon", "scalar"]);
+}

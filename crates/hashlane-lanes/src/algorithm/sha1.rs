@@ -9,7 +9,7 @@ use crate::single;
 use crate::vector::Vector;
 
 /// The constants of section 4.2.1, each for twenty steps.
-const K: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
+pub(crate) const K: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
 
 /// SHA-1.
 pub(crate) struct Sha1;
