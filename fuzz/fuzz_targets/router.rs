@@ -105,7 +105,7 @@ fn changes(call: &Call) -> bool {
         Call::CreateBatch | Call::CancelBatch { .. } => true,
         Call::Storage { operation, .. } => match operation {
             Of::PutBucket | Of::DeleteObjects | Of::PutObject | Of::DeleteObject | Of::CopyObject => true,
-            Of::InitiateUpload | Of::UploadPart | Of::CompleteUpload | Of::AbortUpload => true,
+            Of::InitiateUpload | Of::UploadPart | Of::CopyPart | Of::CompleteUpload | Of::AbortUpload => true,
             Of::ListBuckets | Of::HeadBucket | Of::ListObjects | Of::ListUploads | Of::GetObject => false,
             Of::HeadObject | Of::ListParts | Of::SyncHash | Of::Other => false,
         },

@@ -80,6 +80,53 @@ fn published_vectors_come_out() {
     }
 }
 
+/// Lengths and digests from `sanity_test_vectors.h` of xxHash, whose messages are the beginnings of one sequence.
+const XXH3_VECTORS: &[(usize, &str)] = &[
+    (1, "a6cd5e9392000f6ac44bdff4074eecdb"),
+    (6, "082afe0b8162d12a3e7039bdda43cfc6"),
+    (12, "6e3efd8fc7802b18061a192713f69ad9"),
+    (24, "0ce966e4678d37611e7044d28b1b901d"),
+    (48, "a002ac4e5478227ef942219aed80f67b"),
+    (81, "4952f58181ab00425e8bafb9f95fb803"),
+    (222, "337e09641b948717f1aebd597cec6b3a"),
+    (403, "1b6de21e332dd73dcdeb804d65c6dea4"),
+    (512, "18d2d110dcc9bca1617e49599013cb6b"),
+    (2048, "f736557fd47073a5dd59e2c3a5f038e0"),
+    (2240, "ccb134fbfa7ce49d6e73a90539cf2948"),
+    (2367, "e89c0f6ff369b427cb37aeb9e5d361ed"),
+];
+
+#[test]
+fn published_vectors_of_xxh3_come_out() {
+    let message =
+        std::iter::successors(Some(2_654_435_761u64), |word| Some(word.wrapping_mul(11_400_714_785_074_694_797)));
+    let message: Vec<u8> = message.take(2367).map(|word| (word >> 56) as u8).collect();
+    for (length, hex) in XXH3_VECTORS {
+        assert_eq!(Hasher::digest(Algorithm::Xxh3, &message[..*length]).to_string(), *hex, "{length} bytes");
+    }
+}
+
+/// Lengths and digests from `test_vectors.json` of BLAKE3: around chunks, where a tree of them begins and grows.
+const BLAKE3_VECTORS: &[(usize, &str)] = &[
+    (1, "2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213"),
+    (1023, "10108970eeda3eb932baac1428c7a2163b0e924c9a9e25b35bba72b28f70bd11"),
+    (1024, "42214739f095a406f3fc83deb889744ac00df831c10daa55189b5d121c855af7"),
+    (1025, "d00278ae47eb27b34faecf67b4fe263f82d5412916c1ffd97c8cb7fb814b8444"),
+    (2048, "e776b6028c7cd22a4d0ba182a8bf62205d2ef576467e838ed6f2529b85fba24a"),
+    (2049, "5f4d72f40d7a5f82b15ca2b2e44b1de3c2ef86c426c95c1af0b6879522563030"),
+    (3073, "7124b49501012f81cc7f11ca069ec9226cecb8a2c850cfe644e327d22d3e1cd3"),
+    (5121, "628bd2cb2004694adaab7bbd778a25df25c47b9d4155a55f8fbd79f2fe154cff"),
+    (7169, "a003fc7a51754a9b3c7fae0367ab3d782dccf28855a03d435f8cfe74605e7817"),
+];
+
+#[test]
+fn published_vectors_of_blake3_come_out() {
+    let message: Vec<u8> = (0..251).cycle().take(7169).collect();
+    for (length, hex) in BLAKE3_VECTORS {
+        assert_eq!(Hasher::digest(Algorithm::Blake3, &message[..*length]).to_string(), *hex, "{length} bytes");
+    }
+}
+
 #[test]
 fn a_million_times_a_comes_out() {
     let expected = [
