@@ -9,6 +9,7 @@ mod disk;
 mod failure;
 mod fault;
 mod load;
+mod matrix;
 mod model;
 mod plan;
 mod receiver;
@@ -70,6 +71,10 @@ struct Arguments {
     /// The size in MiB of the file system that the fault full fills
     #[arg(long, default_value_t = 256)]
     disk: usize,
+    /// Run the fault matrix instead: each crash point with each fault; only the points whose name contains this. The binary
+    /// must be built with --features failpoints
+    #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "POINT")]
+    matrix: Option<String>,
     /// An empty folder for everything, which is kept; a temporary one otherwise, kept when a promise was not
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -99,6 +104,12 @@ fn start(arguments: Arguments) -> Result<bool, Failure> {
         return Err(Failure::new(format!("{} is not empty", folder.display())));
     }
     std::fs::create_dir_all(&folder)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    if let Some(only) = &arguments.matrix {
+        let (record, is_clean) = runtime.block_on(matrix::run(&arguments.binary, &folder, seed, only))?;
+        println!("{record}");
+        return Ok(keep_unless(is_clean, temporary));
+    }
     let plan = Plan {
         binary: arguments.binary,
         folder: folder.clone(),
@@ -115,14 +126,17 @@ fn start(arguments: Arguments) -> Result<bool, Failure> {
         disk_mebibytes: arguments.disk,
     };
     eprintln!("--seed {seed} replays these requests and faults");
-    let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(run::run(&plan))?;
     print!("{}", record::print(&plan, &outcome));
-    let is_clean = outcome.violations.is_empty();
+    Ok(keep_unless(outcome.violations.is_empty(), temporary))
+}
+
+/// Keeps the temporary folder when a promise was not kept.
+fn keep_unless(is_clean: bool, temporary: Option<tempfile::TempDir>) -> bool {
     if !is_clean && let Some(temporary) = temporary {
         eprintln!("what is left is in {}", temporary.keep().display());
     }
-    Ok(is_clean)
+    is_clean
 }
 
 /// Any number that is short enough to be typed.

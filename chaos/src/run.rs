@@ -178,7 +178,7 @@ async fn watch_attempts(victim: &mut Victim) {
 }
 
 /// Waits until nothing is left to do, then stops the service and has its store checked by the store's own code.
-async fn come_to_rest(victim: &mut Victim) -> Result<(), Failure> {
+pub async fn come_to_rest(victim: &mut Victim) -> Result<(), Failure> {
     let began = Instant::now();
     loop {
         let database = victim.server.database();

@@ -17,8 +17,8 @@ pub(super) async fn suffer(victim: &mut Victim, chance: &mut Chance) -> Result<(
     let calls = CALLS[chance.below(CALLS.len())];
     let error = ERRORS[chance.below(ERRORS.len())];
     // Counted in each thread by itself: the first that fails, and then every so many.
-    let (first, step) = (1 + chance.below(15), 1 + chance.below(20));
-    let length = chance.between(Duration::from_millis(1000), Duration::from_millis(2500));
+    let (first, step) = (1 + chance.below(10), 1 + chance.below(8));
+    let length = chance.between(Duration::from_millis(1500), Duration::from_millis(5000));
     let trace = victim.scratch.join("strace.txt");
     let mut strace = Command::new("strace")
         .args(["-f", "-qq", "-e", &format!("trace={calls}")])

@@ -8,6 +8,7 @@ mod attempt;
 mod callback;
 mod checkpoint;
 mod error;
+pub mod failpoint;
 mod id;
 mod job;
 mod lease;

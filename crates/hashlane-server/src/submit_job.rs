@@ -47,6 +47,7 @@ pub(crate) async fn answer(
         // Printed before it is handed over, told after the commit.
         let accepted = print(&job);
         api.store.submit(job).await.map_err(refusal)?;
+        hashlane_job::failpoint::reach("submit-before-answer");
         (id, accepted)
     };
     tracing::debug!(job = %id, bucket = %bucket.name, %queue, "job accepted");

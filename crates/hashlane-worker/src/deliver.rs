@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hashlane_callback::{Message, Sent, Transports};
 use hashlane_engine::{Engine, ReadProgress};
-use hashlane_job::{CallbackTarget, Clock, Lease, NotifyAddress, Outcome, Reply, SystemClock, event_id};
+use hashlane_job::{CallbackTarget, Clock, Lease, NotifyAddress, Outcome, Reply, SystemClock, event_id, failpoint};
 use hashlane_wire::callback_body::{self, BodyStyle};
 use hashlane_wire::request_id;
 use tokio::time::Instant;
@@ -33,7 +33,9 @@ impl Stepper for DeliverStep {
         };
         let message = self.message(lease, target);
         let started = Instant::now();
+        failpoint::reach("callback");
         let sent = self.transports.send(target, &message).await;
+        failpoint::reach("called-back");
         self.outcome(lease, sent, started.elapsed())
     }
 

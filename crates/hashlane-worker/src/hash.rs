@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hashlane_engine::{Engine, HashRequest, ReadProgress};
-use hashlane_job::{FailureCode, FileFacts, HASH_ATTEMPTS_MAX, HASH_CHANGES_MAX, JobError, Lease, Outcome, hash_delay};
+use hashlane_job::{
+    FailureCode, FileFacts, HASH_ATTEMPTS_MAX, HASH_CHANGES_MAX, JobError, Lease, Outcome, failpoint, hash_delay,
+};
 
 use crate::Permission;
 use crate::chance::chance;
@@ -23,7 +25,10 @@ impl Stepper for HashStep {
             let message = "the key that submitted the job may not use the object any more";
             return Outcome::Failed(JobError::permanent(FailureCode::Denied, message));
         }
-        match hash(&self.engine, lease, progress.clone()).await {
+        failpoint::reach("claim");
+        let hashed = hash(&self.engine, lease, progress.clone()).await;
+        failpoint::reach("digest");
+        match hashed {
             Ok(facts) => Outcome::Hashed(facts),
             Err(error) => failed(lease, error),
         }

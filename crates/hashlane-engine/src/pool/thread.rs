@@ -93,6 +93,9 @@ impl Occupant for Guest {
     fn read(&mut self, lanes: &mut Lanes, slot: Slot) -> Result<Turn, JobError> {
         let turn = self.source.read(lanes, slot)?;
         self.progress.advance(turn.bytes);
+        if !turn.ended && turn.bytes > 0 {
+            hashlane_job::failpoint::reach("object");
+        }
         if let Some(checkpoints) = &mut self.checkpoints
             && !turn.ended
         {

@@ -39,6 +39,7 @@ impl Verb<Writer> for Prune {
             }
         }
         if pruned > 0 {
+            hashlane_job::failpoint::reach("prune");
             give_space_back(&writer.connection)?;
         }
         Ok(pruned)

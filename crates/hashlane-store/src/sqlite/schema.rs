@@ -46,6 +46,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(u32, u32), StoreEr
     for (version, sql) in (1..).zip(MIGRATIONS).skip(from as usize) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
+        hashlane_job::failpoint::reach("migration");
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;

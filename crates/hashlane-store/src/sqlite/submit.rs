@@ -55,6 +55,7 @@ impl Verb<Writer> for Submit {
         let mut statement = writer.connection.prepare_cached(include_str!("submit_live.sql"))?;
         statement.execute((job.id.to_bytes(), key.bucket, key.queue, job.level))?;
         drop(statement);
+        hashlane_job::failpoint::reach("submit-before-commit");
         writer.tally.enter(key, Place::Ready);
         writer.wake(Stage::Hash);
         if let Some(fingerprint) = fingerprint {

@@ -271,6 +271,7 @@ fn load_recent(connection: &Connection, directory: &Directory, options: &StoreOp
 
 /// Copies the whole log into the database and cuts its file to nothing. False when a reader was in the way.
 fn empty_log(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    hashlane_job::failpoint::reach("checkpoint");
     let busy: i64 = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
     Ok(busy == 0)
 }
