@@ -102,6 +102,7 @@ impl Desk {
             algorithm_as_given: "SHA256".into(),
             add_to_header: false,
             level: 0,
+            submitter: None,
             user_data: None,
             callback: CallbackRequest { address: CallbackAddress::Queue, format: None },
         }

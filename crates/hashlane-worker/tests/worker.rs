@@ -297,7 +297,7 @@ async fn an_object_that_changes_while_it_is_read_is_tried_again_until_it_holds_s
     let id = world.submit(world.job("restless")).await;
     let job = world.until(id, |job| job.error.is_some()).await;
     assert_eq!(job.state, JobState::Waiting);
-    assert_eq!(job.error.expect("the reason of the last attempt").code, FailureCode::Unreadable);
+    assert_eq!(job.error.expect("the reason of the last attempt").code, FailureCode::Changed);
     calm.store(true, Ordering::SeqCst);
     touching.join().expect("the thread ends");
     assert_eq!(world.ended(id).await.state, JobState::Succeeded);

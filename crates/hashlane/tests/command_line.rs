@@ -84,7 +84,7 @@ fn bad_usage_ends_with_2_and_a_suggestion() {
         (&["queue", "update", "p1"], "nothing to change: give --name"),
         (&["queue", "update", "p1", "--mq-region", "gz"], "--mq-name"),
         (&["queue", "update", "p1", "--state", "idle"], "[possible values: active, paused]"),
-        (&["queue", "create", "a b"], "NAME: Name must be 1 to 128 letters, digits"),
+        (&["queue", "create", "a b"], "NAME: Name must be 1 to 128 Chinese characters"),
         (&["serve", "--log", "yaml"], "neither human nor json"),
         (
             &["serve", "--role", "wroker"],
@@ -123,10 +123,10 @@ fn config_check_says_whether_serve_would_start() {
     };
     let fine = check("[worker]\nlease = \"10s\"");
     assert_eq!((fine.status.code(), stdout(&fine).as_str()), (Some(0), "h.toml: fine\n"));
-    let ignored = check("[mq.gz]\nurl = \"amqp://h\"");
+    let ignored = check("[cache]\nresults = true");
     assert_eq!(ignored.status.code(), Some(0));
     assert!(
-        stderr(&ignored).contains("warning: h.toml:2: mq.gz.url has no effect in this version"),
+        stderr(&ignored).contains("warning: h.toml:2: cache.results has no effect in this version"),
         "{}",
         stderr(&ignored)
     );

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use support::{Server, run, stderr, stdout};
+use support::{Server, hashlane, run, stderr, stdout};
 
 /// A receiver that answers with the status that it is told, and keeps head and body of each request.
 struct Receiver {
@@ -85,7 +85,12 @@ fn submit(folder: &Path, callback: &str) -> String {
 fn a_callback_that_was_given_up_is_found_and_sent_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let server = Server::start(folder, &["--admin", "127.0.0.1:0"]);
+    // Callbacks that are taken are told at debug.
+    let server = Server::start_command(
+        hashlane(folder)
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .env("HASHLANE_LOG_FILTER", "info,hashlane_worker=debug"),
+    );
     let receiver = Receiver::start(410);
     let id = submit(folder, &receiver.url());
     server.await_log("410 Gone", 1);

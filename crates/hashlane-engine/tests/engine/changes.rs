@@ -39,7 +39,7 @@ fn check(name: &str, change: impl Fn(&Bucket)) {
                 Ok(hashed) => assert_eq!(hashed.facts.digests, [expected(Algorithm::Md5, &before)], "{name}"),
                 Err(error) => {
                     let message = "the object changed while it was read";
-                    assert_eq!(error, JobError::temporary(FailureCode::Unreadable, message), "{name}");
+                    assert_eq!(error, JobError::temporary(FailureCode::Changed, message), "{name}");
                     changed += 1;
                 }
             }

@@ -63,7 +63,7 @@ fn a_file_that_is_not_what_was_hashed_gets_no_digest() {
             change(&bucket);
             let digest = hashed.facts.digests[0];
             let error = bucket.engine.add_to_header(&object("a"), &hashed, digest).await.expect_err(name);
-            assert_eq!((error.code, error.may_retry), (FailureCode::Unreadable, true), "{name}: {error}");
+            assert_eq!((error.code, error.may_retry), (FailureCode::Changed, true), "{name}: {error}");
             let expected = matches!(name, "rewritten" | "longer").then_some("before");
             assert_eq!(attribute(&bucket, "a", "user.x-cos-meta-md5").as_deref(), expected, "{name}");
         }
@@ -105,7 +105,7 @@ fn a_digest_is_stored_with_the_very_object_of_a_memory_bucket_that_was_hashed() 
         // The same content, stored again, is another upload.
         memory.put("a", b"hello").await;
         let error = memory.engine.add_to_header(&object("a"), &hashed, digest).await.expect_err("another object");
-        assert_eq!((error.code, error.may_retry), (FailureCode::Unreadable, true));
+        assert_eq!((error.code, error.may_retry), (FailureCode::Changed, true));
         assert!(memory.engine.head_object(&object("a")).await.expect("it exists").attributes.metadata.is_empty());
     });
 }
