@@ -19,8 +19,15 @@ fn main() {
     let filters: Vec<String> = std::env::args().skip(1).collect();
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
-    println!("CPU {}, platform {}, one thread; {}.", cpu.trim_start_matches([' ', '\t', ':']), Platform::detect(), load());
-    println!("The first line of a table is ours; a ratio is our speed through that line's, the median of rounds (least to most).");
+    println!(
+        "CPU {}, platform {}, one thread; {}.",
+        cpu.trim_start_matches([' ', '\t', ':']),
+        Platform::detect(),
+        load()
+    );
+    println!(
+        "The first line of a table is ours; a ratio is our speed through that line's, the median of rounds (least to most)."
+    );
     for algorithm in ALGORITHMS {
         for count in [32, 48, 64] {
             let title = format!("{algorithm}, {count} messages of 4 KiB");
