@@ -133,7 +133,8 @@ async fn no_call_with_any_identifier_crosses_from_one_tenant_to_the_other() {
             assert!(!names_other(&reply.text()), "{call:?} {}", reply.text());
             assert_ne!(reply.body, b"abc", "{call:?}");
             let absent = by_other(calls::ask(&call, OTHER_BUCKET, &nothing())).send(server.api).await;
-            let is_copy = matches!(call, Call::Storage { operation: StorageOperation::CopyObject, .. });
+            use StorageOperation::{CopyObject, CopyPart};
+            let is_copy = matches!(call, Call::Storage { operation: CopyObject | CopyPart, .. });
             // A copy names another bucket, which is forbidden whether there is something or not.
             if is_copy && mixed.source == names.source {
                 reply.expect_error(403, "AccessDenied");
