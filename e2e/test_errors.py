@@ -224,9 +224,10 @@ def test_a_damaged_record_is_an_error_of_that_job_and_of_no_other(new_server):
     with sqlite3.connect(own.data / "hashlane.db") as store:
         # Ids are stored so that they sort by creation: the first row is the first job.
         store.execute("update job set digest = zeroblob(16) where id = (select min(id) from job)")
-    error = refusal(lambda: client.ci_get_file_process_jobs(Bucket=own.bucket, JobIDs=damaged))
-    assert (error.get_status_code(), error.get_error_code()) == (500, "ResultCorrupt")
-    assert damaged in error.get_error_msg()
+    with pytest.raises(CosServiceError) as caught:
+        client.ci_get_file_process_jobs(Bucket=own.bucket, JobIDs=damaged)
+    assert (caught.value.get_status_code(), caught.value.get_error_code()) == (500, "ResultCorrupt")
+    assert damaged in caught.value.get_error_msg()
     assert [job["JobId"] for job in query(client, own.bucket, sound)] == [sound]
     listed = client.ci_list_media_jobs(Bucket=own.bucket, Path="/file_jobs", Tag="FileHashCode", QueueId="")
     jobs = listed["JobsDetail"]

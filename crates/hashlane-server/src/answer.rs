@@ -30,8 +30,6 @@ pub(crate) struct Answer {
     body: Bytes,
     /// An object instead of the body.
     object: Option<ObjectStream>,
-    /// The length of an object that is told of without its bytes.
-    announced: Option<u64>,
 }
 
 impl Answer {
@@ -47,12 +45,7 @@ impl Answer {
 
     /// This status, without a body.
     pub(crate) fn with_status(status: StatusCode) -> Answer {
-        Answer { status, headers: HeaderMap::new(), body: Bytes::new(), object: None, announced: None }
-    }
-
-    /// 304, with the length that the object has.
-    pub(crate) fn not_modified(bytes: u64) -> Answer {
-        Answer { announced: Some(bytes), ..Answer::with_status(StatusCode::NOT_MODIFIED).length(bytes) }
+        Answer { status, headers: HeaderMap::new(), body: Bytes::new(), object: None }
     }
 
     /// With a header more, or another value of it. A value that no header can have is left out: metadata of a local file may be
@@ -89,13 +82,7 @@ impl Answer {
         if let Some(bytes) = error.object_bytes {
             put(&mut headers, "content-range", &format!("bytes */{bytes}"));
         }
-        Answer {
-            status,
-            headers,
-            body: error.body(resource, request_id, trace_id).into(),
-            object: None,
-            announced: None,
-        }
+        Answer { status, headers, body: error.body(resource, request_id, trace_id).into(), object: None }
     }
 
     /// The status.
@@ -122,10 +109,7 @@ impl Answer {
         }
         let body = match self.object {
             Some(object) if !is_head => answer_body::object(object),
-            _ => match self.announced {
-                Some(bytes) => answer_body::announced(bytes),
-                None => answer_body::whole(body),
-            },
+            _ => answer_body::whole(body),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;

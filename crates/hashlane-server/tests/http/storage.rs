@@ -521,19 +521,6 @@ async fn what_of_http_is_not_done_is_said() {
 }
 
 #[tokio::test]
-async fn a_304_tells_the_length_that_the_object_has() {
-    let server = Server::start().await;
-    stored(&server, "/a", "abc").await;
-    let mut line = Line::open(server.api).await;
-    for _ in 0..2 {
-        line.write(&Ask::get("/a").header("If-None-Match", ABC_ETAG).signed().bytes()).await;
-        let reply = line.reply("GET").await;
-        assert_eq!((reply.status, reply.header("Content-Length")), (304, Some("3")));
-        assert_eq!(reply.header("ETag"), Some(ABC_ETAG));
-    }
-}
-
-#[tokio::test]
 async fn a_bucket_whose_folder_vanished_is_503_and_not_empty() {
     let server = Server::start().await;
     stored(&server, "/a", "abc").await;
