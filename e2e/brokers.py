@@ -272,7 +272,8 @@ class Nats(Broker):
                 message = await streams.get_msg(name, sequence)
                 assert message.headers["Nats-Msg-Id"] == message.headers["x-ci-event-id"]
                 taken.append(Taken(message.data, message.headers))
-            await streams.purge_stream(name)
+            # No further than it was read: more may have come meanwhile.
+            await streams.purge_stream(name, seq=state.last_seq + 1)
             return taken
 
         return self._run(read)
