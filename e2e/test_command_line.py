@@ -88,8 +88,10 @@ def test_job_submit_get_and_wait_need_only_the_data_directory(server):
     assert waited.returncode == 0, waited.stderr
     jobs = [json.loads(line) for line in waited.stdout.splitlines()]
     assert len(jobs) == 2
-    for content, line in zip((b"one", b"two"), waited.stdout.splitlines()):
-        assert truth("SHA1", content) in line
+    # They are printed in the order in which they ended.
+    lines = dict(zip((job["job_id"] for job in jobs), waited.stdout.splitlines()))
+    for content, job_id in zip((b"one", b"two"), ids):
+        assert truth("SHA1", content) in lines[job_id]
 
     shown = server.command("job", "get", *ids, **region)
     assert shown.returncode == 0, shown.stderr
