@@ -110,6 +110,7 @@ def test_a_receiver_that_fails_twice_gets_the_third_attempt_of_the_same_event(se
 
 
 def test_a_receiver_that_never_takes_it_is_given_up_with_the_reason_on_record(server, receiver):
+    """Failure rule D10."""
     objects.write(server.objects, "callback-given-up", b"callback")
     receiver.answers("/given-up", *[503] * 20)
     client = server.sdk()
@@ -121,6 +122,7 @@ def test_a_receiver_that_never_takes_it_is_given_up_with_the_reason_on_record(se
 
 
 def test_a_redirect_is_a_failed_attempt_and_is_not_followed(server, receiver):
+    """Failure rule D2."""
     objects.write(server.objects, "callback-redirect", b"callback")
     receiver.answers("/redirect", 302, 200)
     client = server.sdk()
@@ -148,7 +150,7 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_others(server, receiver):
 
 
 def test_hundreds_of_receivers_that_hang_do_not_hold_up_the_others(server, receiver):
-    """D6: each is another address, and takes connections without ever answering."""
+    """Failure rule D6: each is another address, and takes connections without ever answering."""
     with socket.create_server(("0.0.0.0", 0), backlog=2048) as silent:
         port = silent.getsockname()[1]
         objects.write(server.objects, "callback-silent", b"callback")
@@ -207,7 +209,10 @@ def test_a_receiver_with_the_public_library_verifies_our_signatures(new_server, 
 
 
 def test_an_address_that_is_not_allowed_is_never_connected_to(new_server, receiver):
-    """Loopback is refused unless the configuration lists it."""
+    """Loopback is refused unless the configuration lists it.
+
+    Failure rule D1.
+    """
     server = new_server('[callback]\nattempts = 2\ndelays = ["0s", "20ms"]\n').start()
     objects.write(server.objects, "callback-guard", b"callback")
     client = server.sdk()

@@ -46,6 +46,10 @@ def plain(text):
     ],
 )
 def test_a_huge_object_is_not_begun_anew_by_kills(new_server, size, checkpoint, kills, truth):
+    """Failure rule B5.
+
+    Crash point K5.
+    """
     server = new_server(f'[worker]\nlease = "2s"\ncheckpoint = "{checkpoint // MIB}MiB"\n')
     objects.write_sparse(server.objects / "huge", size)
     server.start()
@@ -66,7 +70,10 @@ def test_a_huge_object_is_not_begun_anew_by_kills(new_server, size, checkpoint, 
 
 
 def test_a_stop_keeps_what_was_hashed_and_charges_no_attempt(new_server):
-    """Interface: SIGTERM stores checkpoints. No other checkpoint can be due before the object's end."""
+    """Interface: SIGTERM stores checkpoints. No other checkpoint can be due before the object's end.
+
+    Failure rule A24.
+    """
     server = new_server('[worker]\ngrace = "0s"\ncheckpoint = "2GiB"\n')
     objects.write_sparse(server.objects / "huge", 4 * objects.GIB)
     server.start()
@@ -81,6 +88,7 @@ def test_a_stop_keeps_what_was_hashed_and_charges_no_attempt(new_server):
 
 
 def test_an_object_that_was_replaced_meanwhile_is_read_from_its_beginning(new_server):
+    """Failure rule B5."""
     server = new_server('[worker]\ncheckpoint = "64MiB"\n')
     path = server.objects / "huge"
     objects.write_sparse(path, 4 * objects.GIB)

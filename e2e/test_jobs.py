@@ -248,6 +248,7 @@ def test_object_names_cannot_leave_the_bucket(server):
 
 
 def test_what_is_no_regular_file_fails_at_once_and_does_not_hang(server):
+    """Failure rule B7."""
     client = server.sdk()
     os.makedirs(server.objects / "odd" / "folder", exist_ok=True)
     os.mkfifo(server.objects / "odd" / "pipe")

@@ -37,6 +37,10 @@ ALGORITHMS = ["MD5", "SHA1", "SHA256"]
     ],
 )
 def test_every_answered_job_survives_kills_at_random_moments(new_server, kills, jobs):
+    """Failure rules A1, A11.
+
+    Crash point K9.
+    """
     seed = int(os.environ.get("HASHLANE_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"HASHLANE_TEST_SEED={seed} repeats these kills")
     chance = random.Random(seed)
@@ -121,7 +125,7 @@ def test_every_answered_job_survives_kills_at_random_moments(new_server, kills, 
             assert job["Operation"]["FileHashCodeResult"][algorithm] == digests[key, algorithm], job
             assert job["Operation"]["UserData"] == str(number), job
 
-        # A11: every callback arrives, of one event each, saying what the query says.
+        # Every callback arrives, of one event each, saying what the query says.
         events = {}
 
         def all_called_back():

@@ -151,6 +151,7 @@ def test_a_waiting_job_is_cancelled_and_a_finished_one_is_not(own):
 
 
 def test_a_running_job_is_cancelled_within_a_moment(own):
+    """Failure rule A12."""
     client = own.sdk()
     objects.write_sparse(own.objects / "huge", 64 * objects.GIB)
     job_id = submit(client, BUCKET, "huge", "SHA256")["JobId"]

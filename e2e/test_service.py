@@ -154,6 +154,7 @@ token = "nor-is-this-token"
 
 
 def test_sigterm_lets_the_running_job_end_or_gives_it_back_and_exits_0(new_server):
+    """Failure rule A24."""
     server = new_server().start()
     objects.write_sparse(server.objects / "large", objects.GIB)
     client = server.sdk()
@@ -183,6 +184,7 @@ def test_an_idle_server_holds_less_than_30_mib(new_server):
 
 @pytest.mark.slow
 def test_four_gibibytes_are_hashed_in_less_than_100_mib(new_server):
+    """Failure rule B7."""
     server = new_server().start()
     objects.write_sparse(server.objects / "huge", 4 * objects.GIB)
     try:

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+/// Failure rules A1, A4, A11, A14.
 #[test]
 fn kills_stops_a_full_disk_and_torn_logs_lose_nothing_and_leave_no_wrong_digest() {
     let release = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/hashlane");

@@ -274,6 +274,7 @@ mod tests {
         }
     }
 
+    /// Failure rule D3.
     #[test]
     fn public_addresses_are_allowed() {
         let guard = Guard::default();
@@ -323,6 +324,7 @@ mod tests {
         }
     }
 
+    /// Failure rule D3.
     #[test]
     fn allowed_networks_win_and_nothing_beside_them() {
         let guard = Guard::new(vec![

@@ -98,6 +98,7 @@ mod tests {
         hasher.export().expect("the algorithm can be taken up")
     }
 
+    /// Failure rule B5.
     #[test]
     fn a_checkpoint_is_followed_for_what_it_was_made_of_and_nothing_else() {
         let sealed = checkpoints("a", "v1").seal(&state(Algorithm::Md5));
@@ -110,6 +111,7 @@ mod tests {
         assert_eq!(open("a", "v1", &[Algorithm::Md5, Algorithm::Sha1]), None, "one more algorithm");
     }
 
+    /// Failure rule B5.
     #[test]
     fn a_checkpoint_of_which_any_bit_has_changed_is_thrown_away() {
         let mut made = checkpoints("a", "v1");

@@ -64,6 +64,7 @@ mod tests {
     const IDENTITY: Identity =
         Identity { device: 1, inode: 2, size_bytes: 3, modified_seconds: 1_700_000_000, modified_nanos: 5 };
 
+    /// Failure rule B3.
     #[test]
     fn a_synthesised_etag_is_stable_quoted_and_marked() {
         let etag = of_identity(&IDENTITY);
@@ -81,6 +82,7 @@ mod tests {
         }
     }
 
+    /// Failure rule B3.
     #[test]
     fn a_stored_etag_is_that_of_its_version_only() {
         let stored = stored_form("\"0123abcd-7\"", &IDENTITY);

@@ -14,6 +14,7 @@ fn resident_kib_max() -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
+/// Failure rule B7.
 #[test]
 fn a_large_file_needs_no_more_memory_than_the_budget() {
     let dir = tempfile::tempdir().expect("a temporary folder");

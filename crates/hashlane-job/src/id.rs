@@ -189,6 +189,7 @@ mod tests {
         assert!(made.iter().all(|id| id.created().unix_seconds() == now.unix_seconds()));
     }
 
+    /// Failure rule A13.
     #[test]
     fn ids_go_on_when_the_clock_goes_back() {
         let ids = JobIds::random();

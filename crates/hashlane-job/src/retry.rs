@@ -54,6 +54,7 @@ pub fn delivery_delay(schedule: &[Duration], attempts_max: u32, attempt: u32, ra
 mod tests {
     use super::*;
 
+    /// Failure rule D7.
     #[test]
     fn a_callback_is_tried_ten_times_on_the_schedule_of_the_spec() {
         let delays: Vec<_> = (1..=10).map(|attempt| delivery_delay(&DELIVERY_DELAYS, 10, attempt, 0.5)).collect();
@@ -62,6 +63,7 @@ mod tests {
         assert_eq!(delays[9], None);
     }
 
+    /// Failure rule A21.
     #[test]
     fn jitter_stays_within_a_fifth() {
         for random in [0.0, 0.25, 1.0] {
@@ -70,6 +72,7 @@ mod tests {
         }
     }
 
+    /// Failure rule A21.
     #[test]
     fn hash_delays_grow_and_are_capped() {
         assert_eq!(hash_delay(1, 1.0), Duration::from_secs(1));

@@ -360,6 +360,7 @@ mod tests {
         assert_eq!(*bench.committed.lock().expect("nobody panicked"), [1, 3]);
     }
 
+    /// Failure rule E5.
     #[tokio::test]
     async fn when_too_many_calls_wait_the_next_is_told_at_once() {
         let bench = Bench::new();

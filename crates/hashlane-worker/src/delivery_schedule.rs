@@ -69,6 +69,7 @@ mod tests {
     }
 
     /// D7.
+    /// Failure rule D7.
     #[test]
     fn the_receivers_wish_counts_when_it_is_longer() {
         for (wish, least, most) in [(None, 4, 6), (Some(1), 4, 6), (Some(60), 60, 60)] {

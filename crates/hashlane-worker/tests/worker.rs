@@ -130,6 +130,7 @@ async fn a_callback_that_nobody_takes_is_given_up_and_recorded_and_the_job_keeps
 }
 
 /// D8, D10: a replay is the same event with the same body, and every attempt stands in the record.
+/// Failure rule D10.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_that_was_given_up_and_is_replayed_is_the_same_event_and_stands_in_the_record() {
     let world = World::create().await;
@@ -235,6 +236,7 @@ async fn the_queues_address_is_used_when_the_job_says_nothing_and_silence_is_sil
 }
 
 /// Rule W9.8.
+/// Failure rules A10, B7.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_object_fails_with_its_code_and_a_callback_says_so() {
     let world = World::create().await;
@@ -276,6 +278,7 @@ async fn a_job_whose_key_lost_its_permission_fails_before_its_object_is_looked_a
     worker.stop().await;
 }
 
+/// Failure rule B2.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_changes_while_it_is_read_is_tried_again_until_it_holds_still() {
     let world = World::create().await;
@@ -350,6 +353,7 @@ async fn a_cancelled_job_stops_being_read_and_frees_its_slot() {
     assert_eq!(world.get(id).await.state, JobState::Cancelled);
 }
 
+/// Failure rule A24.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_gives_running_jobs_back_without_charging_the_attempt() {
     let world = World::create().await;
@@ -363,6 +367,7 @@ async fn a_stop_gives_running_jobs_back_without_charging_the_attempt() {
     assert_eq!(claimed.leases.iter().map(|lease| (lease.token.job, lease.attempt)).collect::<Vec<_>>(), [(id, 1)]);
 }
 
+/// Failure rule A11.
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_and_callbacks_that_wait_at_a_stop_are_taken_up_by_the_next_worker() {
     let world = World::create().await;
@@ -403,6 +408,7 @@ async fn the_digest_is_stored_at_the_object_before_the_job_succeeds() {
     worker.stop().await;
 }
 
+/// Failure rule A25.
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_leave_when_their_retention_is_over() {
     let world = World::create().await;

@@ -233,6 +233,7 @@ fn three_digests_come_of_one_read() {
     }
 }
 
+/// Failure rule B3.
 #[test]
 fn an_etag_is_the_storages_or_the_md5_of_the_content() {
     assert_eq!(hash_with(ways()[0]).result.expect("hashed").etag, "\"old\"");
@@ -245,6 +246,7 @@ fn an_etag_is_the_storages_or_the_md5_of_the_content() {
     });
 }
 
+/// Failure rule B1.
 #[test]
 fn an_object_that_is_cut_anywhere_has_no_digest() {
     for way in ways() {
@@ -256,6 +258,7 @@ fn an_object_that_is_cut_anywhere_has_no_digest() {
     }
 }
 
+/// Failure rule B1.
 #[test]
 fn an_object_of_another_length_than_told_has_no_digest() {
     for way in ways() {
@@ -266,6 +269,7 @@ fn an_object_of_another_length_than_told_has_no_digest() {
     }
 }
 
+/// Failure rule B2.
 #[test]
 fn an_object_that_is_replaced_between_two_ranges_has_changed() {
     // Request 0 looks at it, 1 to 3 read ranges, 4 looks again.
@@ -279,6 +283,7 @@ fn an_object_that_is_replaced_between_two_ranges_has_changed() {
     assert_eq!(hash_with(Lie { replaced_at_request: Some(0), ..ways()[0] }).result.expect("before").etag, "\"new\"");
 }
 
+/// Failure rule B7.
 #[test]
 fn failures_of_a_storage_become_codes_without_paths() {
     for (kind, code, may_retry) in [
@@ -295,6 +300,7 @@ fn failures_of_a_storage_become_codes_without_paths() {
     }
 }
 
+/// Failure rule B5.
 #[test]
 fn what_a_failed_attempt_has_hashed_is_not_asked_for_again() {
     run(async {

@@ -232,6 +232,7 @@ mod tests {
         assert_eq!(file.verify(), Ok(()));
     }
 
+    /// Failure rule B1.
     #[test]
     fn a_file_that_is_cut_while_it_is_read_has_changed() {
         let bucket = Bucket::new();
@@ -242,6 +243,7 @@ mod tests {
         assert_changed(file.read(&mut [0; 100]));
     }
 
+    /// Failure rule B8.
     #[test]
     fn a_file_that_grows_while_it_is_read_has_changed() {
         let bucket = Bucket::new();
@@ -261,6 +263,7 @@ mod tests {
         assert_changed(file.verify());
     }
 
+    /// Failure rule B2.
     #[test]
     fn a_file_that_is_rewritten_in_place_has_changed() {
         let bucket = Bucket::new();
@@ -276,6 +279,7 @@ mod tests {
         assert_changed(file.verify());
     }
 
+    /// Failure rule B2.
     #[test]
     fn a_file_that_is_replaced_or_deleted_has_changed() {
         let bucket = Bucket::new();
@@ -302,6 +306,7 @@ mod tests {
         assert_changed(file.verify());
     }
 
+    /// Failure rule B2.
     #[test]
     fn a_rewrite_whose_modified_time_is_set_back_has_changed() {
         let bucket = Bucket::new();

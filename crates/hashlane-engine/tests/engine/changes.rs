@@ -51,6 +51,7 @@ fn check(name: &str, change: impl Fn(&Bucket)) {
     });
 }
 
+/// Failure rule B2.
 #[test]
 fn appending_to_a_file_while_it_is_read_is_noticed() {
     check("appended", |bucket| {
@@ -62,6 +63,7 @@ fn appending_to_a_file_while_it_is_read_is_noticed() {
     });
 }
 
+/// Failure rule B1.
 #[test]
 fn truncating_a_file_while_it_is_read_is_noticed() {
     check("truncated", |bucket| {
@@ -69,6 +71,7 @@ fn truncating_a_file_while_it_is_read_is_noticed() {
     });
 }
 
+/// Failure rule B2.
 #[test]
 fn replacing_a_file_while_it_is_read_is_noticed() {
     check("replaced", |bucket| {
@@ -77,6 +80,7 @@ fn replacing_a_file_while_it_is_read_is_noticed() {
     });
 }
 
+/// Failure rule B2.
 #[test]
 fn rewriting_a_file_in_place_while_it_is_read_is_noticed() {
     check("rewritten", |bucket| {
@@ -86,11 +90,13 @@ fn rewriting_a_file_in_place_while_it_is_read_is_noticed() {
     });
 }
 
+/// Failure rule B7.
 #[test]
 fn deleting_a_file_while_it_is_read_is_noticed() {
     check("deleted", |bucket| fs::remove_file(bucket.path("a")).expect("deleted"));
 }
 
+/// Failure rule B2.
 #[test]
 fn rewriting_a_file_and_setting_its_modified_time_back_is_noticed() {
     check("rewritten with its old time", |bucket| {

@@ -43,6 +43,7 @@ async fn attempt(engine: &Engine, checkpoint: Option<Checkpoint>, leave_at: Opti
     Attempt { result: task.await.expect("no panic"), begin, checkpoint: progress.checkpoint() }
 }
 
+/// Failure rule B5.
 #[test]
 fn a_file_is_gone_on_with_at_its_last_checkpoint() {
     run(async {
@@ -57,6 +58,7 @@ fn a_file_is_gone_on_with_at_its_last_checkpoint() {
     });
 }
 
+/// Failure rule B5.
 #[test]
 fn a_file_that_was_written_to_since_is_read_from_its_beginning() {
     run(async {

@@ -15,6 +15,7 @@ const SIZES: [usize; 24] = [
     65_537, 131_071, 1_000_003, 5_000_011,
 ];
 
+/// Failure rule B7.
 #[test]
 fn all_digests_of_every_size_are_those_of_independent_implementations() {
     run(async {
@@ -112,6 +113,7 @@ fn facts_of_a_file_are_those_of_the_file_system() {
     });
 }
 
+/// Failure rule B3.
 #[test]
 fn an_upload_has_the_md5_as_its_etag_in_folders_and_in_memory() {
     run(async {

@@ -160,6 +160,7 @@ fn the_magic_of_proc_is_neither_followed_nor_believed() {
     });
 }
 
+/// Failure rule B7.
 #[test]
 fn a_file_without_read_permission_is_denied() {
     run(async {

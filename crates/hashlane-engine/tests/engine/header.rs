@@ -126,6 +126,7 @@ fn a_digest_that_was_added_is_told_only_of_the_content_that_it_belongs_to() {
     });
 }
 
+/// Failure rule B7.
 #[test]
 fn the_marker_of_a_folder_is_hashed_as_an_object_without_content() {
     run(async {

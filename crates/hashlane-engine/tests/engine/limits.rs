@@ -16,6 +16,7 @@ fn options(hash_threads: usize, memory_bytes: u64) -> EngineOptions {
     EngineOptions { hash_threads, memory_bytes, ..EngineOptions::default() }
 }
 
+/// Failure rule E8.
 #[test]
 fn a_budget_of_one_mebibyte_hashes_any_number_of_objects_at_once() {
     run(async {
@@ -58,6 +59,7 @@ pub(crate) async fn endless(bucket: &Bucket, count: usize) -> Vec<tokio::task::J
     tasks
 }
 
+/// Failure rule E6.
 #[test]
 fn big_objects_do_not_keep_small_ones_waiting() {
     run(async {
@@ -123,6 +125,7 @@ fn no_file_is_open_after_its_hash_is_forgotten() {
 }
 
 /// Rules W8.3, W13.1.
+/// Failure rule B8.
 #[test]
 fn an_object_that_is_not_smaller_than_the_limit_is_refused() {
     run(async {

@@ -39,6 +39,7 @@ async fn a_waiting_job_is_cancelled_on_both_paths_and_twice_is_once() {
     assert_eq!(left.leases.len(), 0);
 }
 
+/// Failure rule A12.
 #[tokio::test]
 async fn a_running_job_is_cancelled_and_its_worker_can_store_nothing() {
     let server = Server::start().await;

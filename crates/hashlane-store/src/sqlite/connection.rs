@@ -52,14 +52,17 @@ impl StoreLock {
     }
 }
 
+fn require_version(number: i32, name: &str) -> Result<(), StoreError> {
+    if number >= SQLITE_VERSION_MIN {
+        return Ok(());
+    }
+    let said = format!("SQLite {name} can lose committed data, at least 3.51.3 is needed");
+    Err(StoreError::new(StoreErrorKind::Refused, said))
+}
+
 /// The one connection that writes; it creates the file.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    if rusqlite::version_number() < SQLITE_VERSION_MIN {
-        return Err(StoreError::new(
-            StoreErrorKind::Refused,
-            format!("SQLite {} can lose committed data, at least 3.51.3 is needed", rusqlite::version()),
-        ));
-    }
+    require_version(rusqlite::version_number(), rusqlite::version())?;
     // Jobs hold callback addresses and user data: nobody else's business. SQLite gives its other files the same mode. What
     // is wrong with the path is told by SQLite's own open.
     let _ = OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(path);
@@ -94,4 +97,31 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     // Mapped files turn an I/O error into a signal.
     connection.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Failure rule A16.
+    #[test]
+    fn a_sqlite_that_can_lose_what_was_committed_is_refused_and_no_file_is_mapped() {
+        for (number, name, is_refused) in
+            [(3_051_002, "3.51.2", true), (3_050_007, "3.50.7", true), (3_051_003, "3.51.3", false)]
+        {
+            let answer = require_version(number, name);
+            assert_eq!(answer.as_ref().is_err_and(|it| it.kind == StoreErrorKind::Refused), is_refused, "{answer:?}");
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder is made");
+        let path = folder.path().join("jobs.db");
+        let writer = open_writer(&path).expect("this SQLite will do");
+        for connection in [&writer, &open_reader(&path).expect("a reader opens")] {
+            let mapped: Option<i64> =
+                rusqlite::OptionalExtension::optional(
+                    connection.pragma_query_value(None, "mmap_size", |row| row.get(0)),
+                )
+                .expect("the setting is read");
+            assert_eq!(mapped.unwrap_or(0), 0);
+        }
+    }
 }

@@ -73,6 +73,7 @@ mod tests {
         shares
     }
 
+    /// Failure rule E4.
     #[test]
     fn buckets_share_equally_whatever_waits_and_unused_slots_go_to_who_has_work() {
         let candidates = [candidate(1, 1, 100_000), candidate(2, 2, 3), candidate(2, 3, 3)];

@@ -324,6 +324,7 @@ mod tests {
         OpenService(BucketName::parse(name).expect("the name has the shape of a bucket's"))
     }
 
+    /// Failure rule A14.
     #[test]
     fn a_full_disk_fails_the_group_takes_back_what_it_did_and_passes() {
         let folder = tempfile::tempdir().expect("a temporary folder is made");
@@ -349,6 +350,8 @@ mod tests {
         assert_eq!(writer.published.directory().services().len(), opened + 1);
     }
 
+    /// Failure rule A3.
+    /// Crash point K18.
     #[test]
     fn after_a_disk_error_the_store_is_opened_anew_before_anything_is_answered() {
         let folder = tempfile::tempdir().expect("a temporary folder is made");
@@ -386,6 +389,7 @@ mod tests {
         }
     }
 
+    /// Failure rule A15.
     #[test]
     fn the_log_is_emptied_when_it_is_long_and_when_nothing_happens() {
         let folder = tempfile::tempdir().expect("a temporary folder is made");

@@ -37,6 +37,7 @@ pub(crate) async fn no_more_than_the_slots_are_taken_and_the_rest_is_due_at_once
     assert_eq!(claimed.next_due, Some(LEASE), "the leases lapse next");
 }
 
+/// Failure rule E4.
 pub(crate) async fn a_flooding_bucket_does_not_hold_up_another(world: World) {
     let desk = world.open_ready().await;
     let quiet = bucket_named("quiet");

@@ -12,6 +12,7 @@ fn said(text: &str) -> String {
     text.into()
 }
 
+/// Failure rule A11.
 pub(crate) async fn a_callback_is_due_as_soon_as_the_job_ends(world: World) {
     let desk = world.open_ready().await;
     let id = desk.submit_with_callback().await;
@@ -102,6 +103,7 @@ fn world_now(world: &World) -> hashlane_job::Timestamp {
     world.wall.now_time()
 }
 
+/// Failure rule D10.
 pub(crate) async fn a_callback_given_up_is_recorded(world: World) {
     let desk = world.open_ready().await;
     let id = desk.submit_with_callback().await;

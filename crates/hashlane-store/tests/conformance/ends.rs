@@ -59,6 +59,7 @@ pub(crate) async fn a_running_job_can_be_cancelled_and_its_worker_loses_the_leas
     assert_eq!(job.started, Some(BEGIN));
 }
 
+/// Crash point K12.
 pub(crate) async fn cancelling_is_idempotent_and_refused_after_another_end(world: World) {
     let desk = world.open_ready().await;
     let cancelled = desk.submit_one().await;
@@ -78,6 +79,7 @@ pub(crate) async fn cancelling_is_idempotent_and_refused_after_another_end(world
     assert_eq!(desk.store.cancel(&bucket(), missing).await, Ok(Cancelled::NotFound));
 }
 
+/// Failure rule A13.
 pub(crate) async fn shown_times_never_run_backwards(world: World) {
     let desk = world.open_ready().await;
     let id = desk.submit_with_callback().await;
@@ -94,6 +96,7 @@ pub(crate) async fn shown_times_never_run_backwards(world: World) {
 
 /// A cancel that wins against a result, and a result that wins against a cancel, must both leave one end, one answer that
 /// says so, and a callback exactly for the ends that have one.
+/// Failure rule A12.
 pub(crate) async fn one_and_only_one_end_is_reached_in_races(world: World) {
     let desk = world.open_ready().await;
     let jobs = 500;
@@ -130,6 +133,7 @@ pub(crate) async fn one_and_only_one_end_is_reached_in_races(world: World) {
     assert_eq!((counts.succeeded, counts.cancelled), (succeeded as u64, (jobs - succeeded) as u64));
 }
 
+/// Crash point K17.
 pub(crate) async fn counts_follow_every_move(world: World) {
     let desk = world.open_ready().await;
     let ids = desk.submit_many(&bucket(), 4).await;

@@ -38,6 +38,7 @@ pub(crate) async fn progress_rises_and_shows_a_hundred_only_at_success(world: Wo
     assert_eq!(desk.job(id).await.progress, 30, "a failed job keeps its last progress");
 }
 
+/// Failure rules A4, A5.
 pub(crate) async fn a_lapsed_lease_is_taken_over_and_the_old_token_is_refused(world: World) {
     let desk = world.open_ready().await;
     let id = desk.submit_one().await;
@@ -67,6 +68,7 @@ pub(crate) async fn a_lapsed_lease_that_nobody_took_can_still_settle(world: Worl
     assert_eq!(desk.job(id).await.state, JobState::Succeeded);
 }
 
+/// Failure rule A8.
 pub(crate) async fn a_lapsed_job_shows_as_waiting(world: World) {
     let desk = world.open_ready().await;
     let id = desk.submit_one().await;
@@ -151,6 +153,7 @@ async fn next_checkpoint(desk: &Desk<'_>) -> (Lease, Option<String>) {
     (lease, text)
 }
 
+/// Crash points K5, K6.
 pub(crate) async fn a_checkpoint_goes_to_the_next_holder_whatever_ended_the_lease(world: World) {
     let desk = world.open_ready().await;
     desk.submit_one().await;

@@ -8,6 +8,8 @@ use super::world::{BEGIN, World, bucket, hashed, reply};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Failure rule A25.
+/// Crash point K14.
 pub(crate) async fn only_jobs_that_ended_before_are_pruned_and_at_most_the_limit(world: World) {
     let desk = world.open_ready().await;
     let mut old = Vec::new();
@@ -32,6 +34,7 @@ pub(crate) async fn only_jobs_that_ended_before_are_pruned_and_at_most_the_limit
     assert_eq!((counts.succeeded, counts.cancelled, counts.waiting), (1, 0, 1));
 }
 
+/// Failure rule A25.
 pub(crate) async fn a_job_whose_callback_is_due_is_not_pruned(world: World) {
     let desk = world.open_ready().await;
     desk.submit_with_callback().await;

@@ -136,6 +136,7 @@ pub(crate) async fn a_record_leaves_with_its_job(world: World) {
 }
 
 /// D10: what was given up is found, and can be sent again by hand.
+/// Failure rule D10.
 pub(crate) async fn a_failed_callback_can_be_replayed_and_begins_anew(world: World) {
     let desk = world.open_ready().await;
     let id = ended(&desk, 1).await[0];
@@ -199,6 +200,8 @@ pub(crate) async fn what_cannot_be_replayed_is_told_and_unchanged(world: World) 
     assert_eq!(desk.store.replay(vec![(bucket(), waiting)], failed).await, Ok(vec![Replayed::OtherState]));
 }
 
+/// Failure rule D10.
+/// Crash point K11.
 pub(crate) async fn a_replay_and_failed_callbacks_survive_a_restart(world: World) {
     let desk = world.open_ready().await;
     let ids = ended(&desk, 2).await;

@@ -7,6 +7,8 @@ use hashlane_store::{JobStore, Renewed, Settled, StoreErrorKind};
 
 use super::world::{BEGIN, LEASE, World, again, broken, bucket, hashed, reply};
 
+/// Failure rule A1.
+/// Crash points K8, K10.
 pub(crate) async fn everything_is_there_after_a_restart(world: World) {
     let desk = world.open_ready().await;
     desk.submit_with_callback().await;
@@ -30,6 +32,8 @@ pub(crate) async fn everything_is_there_after_a_restart(world: World) {
     assert_eq!(desk.store.queues(&bucket()).await, queues);
 }
 
+/// Failure rule A8.
+/// Crash points K4, K9.
 pub(crate) async fn leases_of_a_dead_process_are_released_and_not_counted(world: World) {
     let desk = world.open_ready().await;
     let id = desk.submit_with_callback().await;
@@ -84,6 +88,7 @@ pub(crate) async fn a_token_of_a_former_process_is_never_valid_again(world: Worl
     }
 }
 
+/// Failure rule A13.
 pub(crate) async fn nothing_waits_longer_than_its_longest_pause_after_the_clocks_went_back(world: World) {
     let desk = world.open_ready().await;
     desk.submit_with_callback().await;

@@ -63,6 +63,7 @@ pub(crate) async fn a_job_needs_an_open_service_and_a_queue_of_its_bucket(world:
     assert_eq!(desk.counts().await.waiting, 0);
 }
 
+/// Failure rule E5.
 pub(crate) async fn a_full_queue_takes_no_job_until_one_leaves(world: World) {
     let desk = world.open_ready().await;
     let queue = Queue { jobs_waiting_max: 2, ..desk.queue().await };
@@ -147,6 +148,7 @@ async fn asked_again(desk: &Desk<'_>, job: &NewJob) -> Result<JobId, SubmitError
 }
 
 /// Failure rule A2: the answer to a submit is lost, and the client sends it again.
+/// Crash point K2.
 pub(crate) async fn a_repeat_of_a_submit_is_the_same_job(world: World) {
     let desk = world.open_ready().await;
     let job = desk.draft().await;
@@ -168,6 +170,7 @@ pub(crate) async fn a_repeat_of_a_submit_is_the_same_job(world: World) {
     assert_eq!(desk.list(&[]).await.len(), 2);
 }
 
+/// Failure rule A2.
 pub(crate) async fn only_a_marked_repeat_of_the_same_request_is_the_same_job(world: World) {
     let desk = world.open_ready().await;
     let job = desk.draft().await;

@@ -10,29 +10,29 @@ use tempfile::TempDir;
 
 use crate::conformance::world::{BEGIN, Desk, World, broken, bucket, hashed, reply};
 
-struct Files {
-    folder: TempDir,
+pub(crate) struct Files {
+    pub(crate) folder: TempDir,
 }
 
 impl Files {
-    fn new() -> Files {
+    pub(crate) fn new() -> Files {
         Files { folder: tempfile::tempdir().expect("a temporary folder is made") }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("jobs.db")
     }
 
-    fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         World::new(url(&self.path()), ())
     }
 
-    fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.path()).expect("the file opens")
     }
 
     /// What a dead machine would leave: the files as they are now, while the store is open.
-    fn image(&self) -> Files {
+    pub(crate) fn image(&self) -> Files {
         let image = Files::new();
         for name in ["jobs.db", "jobs.db-wal"] {
             let to = image.folder.path().join(name);
@@ -42,7 +42,7 @@ impl Files {
     }
 }
 
-fn url(path: &Path) -> String {
+pub(crate) fn url(path: &Path) -> String {
     format!("sqlite:{}", path.display())
 }
 
@@ -92,6 +92,7 @@ async fn a_store_of_schema_1_opens_with_every_job_and_goes_on() {
     let told = JobStore::check(&url(&files.path()), |line| panic!("{line}")).await.expect("it is checked");
     assert_eq!(told.jobs, 5);
 }
+/// Failure rule A23.
 #[tokio::test]
 async fn a_store_of_a_newer_version_is_refused_and_left_untouched() {
     let files = Files::new();
@@ -133,7 +134,8 @@ async fn a_url_that_names_no_store_is_refused() {
     assert!(error.message.contains("no/such/folder"), "{error}");
 }
 
-/// A1: what was answered is in the files at that moment, not in a cache that a kill takes along.
+/// Failure rule A1: what was answered is in the files at that moment, not in a cache that a kill takes along.
+/// Crash points K2, K7.
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_acknowledged_is_in_an_image_of_the_files_taken_without_closing() {
     let files = Files::new();
@@ -156,6 +158,7 @@ async fn everything_acknowledged_is_in_an_image_of_the_files_taken_without_closi
 }
 
 /// T8: a write-ahead log whose end is torn off loses whole commits from the end, never a part of one and nothing before.
+/// Crash points K1, K3.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_torn_log_loses_whole_commits_from_its_end_only() {
     let files = Files::new();
@@ -185,11 +188,11 @@ async fn a_torn_log_loses_whole_commits_from_its_end_only() {
     }
 }
 
-fn log(files: &Files) -> PathBuf {
+pub(crate) fn log(files: &Files) -> PathBuf {
     files.folder.path().join("jobs.db-wal")
 }
 
-/// A22: a flipped bit in a result is an error for that job, not a wrong digest, and stops nobody else.
+/// Failure rule A22: a flipped bit in a result is an error for that job, not a wrong digest, and stops nobody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_result_is_never_told_and_stops_no_other_job() {
     for column in [
@@ -318,6 +321,7 @@ async fn the_record_of_a_callback_that_was_taken_at_once_takes_less_than_eight_b
     assert!(each < 8, "{each} bytes for each record");
 }
 
+/// Failure rule A25.
 #[tokio::test(flavor = "multi_thread")]
 async fn pruned_space_is_given_back_to_the_file_system() {
     let files = Files::new();

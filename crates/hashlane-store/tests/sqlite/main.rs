@@ -3,6 +3,7 @@
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod copies;
+mod crashes;
 mod files;
 mod migrations;
 mod plans;

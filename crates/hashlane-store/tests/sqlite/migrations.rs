@@ -42,6 +42,7 @@ fn write_version_1(connection: &Connection, ids: &[JobId; 3]) {
     connection.execute_batch(&sql).expect("the rows of version 1");
 }
 
+/// Failure rule A23.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_version_1_opens_and_its_callbacks_are_listed_replayed_and_delivered() {
     let folder = tempfile::tempdir().expect("a temporary folder is made");

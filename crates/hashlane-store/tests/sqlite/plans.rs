@@ -143,6 +143,7 @@ const FINISHED: &str = "
       iif(n % 4 = 1, n, null)
     from n;";
 
+/// Failure rule A18.
 #[tokio::test]
 async fn no_verb_scans_in_a_store_of_many_finished_jobs_before_and_after_analyze() {
     let folder = tempfile::tempdir().expect("a temporary folder is made");

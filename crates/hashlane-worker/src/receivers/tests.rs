@@ -41,6 +41,7 @@ impl Stand {
     }
 }
 
+/// Failure rule D6.
 #[test]
 fn a_receiver_gets_one_until_it_has_answered_and_then_four() {
     let mut stand = Stand::new(100);

@@ -229,6 +229,7 @@ async fn a_new_job_starts_at_the_wake_up_and_not_at_the_poll() {
     assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
 }
 
+/// Failure rule A9.
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_a_failed_attempt_and_the_worker_goes_on() {
     let stand = Stand::start(Stage::Hash, 1);
@@ -238,6 +239,7 @@ async fn a_panic_is_a_failed_attempt_and_the_worker_goes_on() {
     assert_eq!(stand.settled(good).await, hashed());
 }
 
+/// Failure rule A7.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_takes_twenty_leases_keeps_its_lease_and_runs_once() {
     let stand = Stand::start(Stage::Hash, 1);
@@ -255,6 +257,7 @@ async fn the_progress_of_a_running_job_is_told_within_a_second() {
     assert!(started.elapsed() <= Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
+/// Failure rule A4.
 #[tokio::test(start_paused = true)]
 async fn a_lost_lease_stops_the_work_within_a_second_and_settles_nothing() {
     let stand = Stand::start(Stage::Hash, 1);
@@ -270,6 +273,7 @@ async fn a_lost_lease_stops_the_work_within_a_second_and_settles_nothing() {
     assert_eq!(stand.store.outcome_of(job), None);
 }
 
+/// Failure rule A6.
 #[tokio::test(start_paused = true)]
 async fn the_worker_stops_by_its_own_deadline_when_the_store_stalls() {
     let stand = Stand::start(Stage::Hash, 1);
@@ -291,6 +295,7 @@ async fn a_result_survives_a_store_that_fails_for_a_while() {
     assert_eq!(stand.actor.0.started.load(Ordering::SeqCst), 1);
 }
 
+/// Failure rule A6.
 #[tokio::test(start_paused = true)]
 async fn a_result_is_not_stored_after_its_lease() {
     let stand = Stand::start(Stage::Hash, 1);
@@ -307,6 +312,7 @@ async fn a_result_is_not_stored_after_its_lease() {
     assert_eq!(store.outcome_of(job), None);
 }
 
+/// Failure rule A24.
 #[tokio::test(start_paused = true)]
 async fn a_stop_lets_running_jobs_end_and_claims_no_more() {
     let stand = Stand::start(Stage::Hash, 1);
@@ -318,6 +324,7 @@ async fn a_stop_lets_running_jobs_end_and_claims_no_more() {
     assert_eq!(store.outcome_of(waiting), None);
 }
 
+/// Failure rule A24.
 #[tokio::test(start_paused = true)]
 async fn a_stop_gives_back_what_does_not_end_within_the_grace() {
     let stand = Stand::start(Stage::Hash, 2);
@@ -343,6 +350,7 @@ async fn a_stop_of_a_stalled_store_ends_too() {
     assert_eq!(actor.running(), 0);
 }
 
+/// Failure rule D6.
 #[tokio::test(start_paused = true)]
 async fn one_receiver_gets_few_callbacks_at_once_and_all_of_them() {
     let stand = Stand::start(Stage::Deliver, 100);
@@ -371,6 +379,7 @@ async fn a_receiver_that_answers_is_kept_busy_whatever_its_backlog() {
 
 /// D6: a flood of 100,000 callbacks to a dead host delays others by less than a second, whether they become due before,
 /// while or after it is found out.
+/// Failure rule D6.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_callbacks_of_a_hanging_receiver_delays_a_healthy_one_by_less_than_a_second() {
     for (behind, rounds) in [(100, 25), (5_000, 25), (100_000, 6)] {
@@ -426,6 +435,7 @@ async fn a_receiver_that_is_well_again_gets_its_whole_backlog() {
 }
 
 /// D5, D6: receivers that are many and different, and all hang.
+/// Failure rule D6.
 #[tokio::test(start_paused = true)]
 async fn hundreds_of_hanging_receivers_delay_a_new_healthy_one_by_less_than_a_second() {
     let stand = Stand::start(Stage::Deliver, 256);
