@@ -7,13 +7,12 @@ use crate::callbacks::Callbacks;
 use crate::cpu;
 use crate::failure::Failure;
 use crate::load::{Prepared, Until, drive};
-use crate::server::Server;
+use crate::server::{HASHED, Server};
 use crate::workload::{SMALL_OBJECTS, has_succeeded, put_small_objects};
 
 /// A server answers at most this many ids at once.
 const IDS_PER_QUERY: usize = 50;
 
-const HASHED: &str = "hashlane_jobs_finished_total{state=\"Success\"}";
 const DELIVERED: &str = "hashlane_callbacks_total{kind=\"url\",outcome=\"delivered\"}";
 
 /// Submits all jobs, without callbacks and with, and waits until every one has ended. Afterwards, outside of the time, every

@@ -19,7 +19,10 @@ mod latency;
 mod load;
 mod machine;
 mod quantile;
+mod reading;
+mod release;
 mod server;
+mod several;
 mod store;
 mod submit;
 mod workload;
@@ -49,6 +52,12 @@ enum Measurement {
     Latency(LatencyArgs),
     /// Gigabytes per second of one large object in the page cache
     Large(LargeArgs),
+    /// One large file and several algorithms: each alone, and all at once by one read
+    Several(SeveralArgs),
+    /// Jobs that waited in a paused queue, released, beside `hashlane sum` on the same files
+    Release(ReleaseArgs),
+    /// What hashing adds to reading, on a folder: in turns with algorithms and without any
+    Reading(ReadingArgs),
     /// The job store alone, empty and beside many jobs
     Store(StoreArgs),
     /// The bare HTTP server that `submit` compares with; prints its address
@@ -100,6 +109,47 @@ struct LargeArgs {
     rounds: usize,
 }
 
+/// What `several` measures.
+#[derive(Debug, Args)]
+struct SeveralArgs {
+    /// The file's size in MiB
+    #[arg(long, default_value_t = 2048)]
+    mebibytes: u64,
+    /// Which algorithms
+    #[arg(long, value_delimiter = ',', default_value = "md5,sha1,sha256,crc64,blake3")]
+    algorithms: Vec<String>,
+    /// How many rounds of each alone and all at once; their medians count
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+}
+
+/// What `release` measures.
+#[derive(Debug, Args)]
+struct ReleaseArgs {
+    /// How many jobs, each on an object of its own
+    #[arg(long, default_value_t = 20_000)]
+    jobs: usize,
+    /// How many files of 1 MiB the objects are links to: what the page cache must hold
+    #[arg(long, default_value_t = 4_000)]
+    files: usize,
+    /// How many pairs of service and command; the median of their ratios counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+/// What `reading` measures.
+#[derive(Debug, Args)]
+struct ReadingArgs {
+    /// The folder, as of bench/trees
+    folder: PathBuf,
+    /// Which algorithms
+    #[arg(long, value_delimiter = ',', default_value = "md5")]
+    algorithms: Vec<String>,
+    /// How many turns; the medians count
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+}
+
 /// What `store` measures.
 #[derive(Debug, Args)]
 struct StoreArgs {
@@ -144,6 +194,7 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
             complete::measure(binary, 100_000, 64).await?;
             latency::measure(binary, 300).await?;
             large::measure(binary, 2048, 3).await?;
+            release::measure(binary, 20_000, 4_000, 3).await?;
             store::measure(100_000, 1_000_000, 1_000_000).await
         }
         Measurement::Submit(args) => submit::measure(binary, &args.connections, args.seconds, args.rounds).await,
@@ -152,6 +203,9 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
         Measurement::Store(args) => store::measure(args.jobs, args.finished, args.waiting).await,
         // Served above.
         Measurement::Bare => Ok(()),
+        Measurement::Several(args) => several::measure(binary, args.mebibytes, &args.algorithms, args.rounds).await,
+        Measurement::Release(args) => release::measure(binary, args.jobs, args.files, args.rounds).await,
+        Measurement::Reading(args) => reading::measure(&args.folder, &args.algorithms, args.rounds),
         Measurement::Large(args) => large::measure(binary, args.mebibytes, args.rounds).await,
     }
 }

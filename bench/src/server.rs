@@ -16,6 +16,9 @@ use tokio::process::{Child, Command};
 
 use crate::failure::Failure;
 
+/// The counter of jobs that have succeeded.
+pub const HASHED: &str = "hashlane_jobs_finished_total{state=\"Success\"}";
+
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// What the server writes down at its first start.

@@ -52,7 +52,8 @@ pub struct SumOptions {
     pub platform: Platform,
     /// Hashing threads; 0 = one per core.
     pub threads: usize,
-    /// What is computed of each file: at least one, none twice.
+    /// What is computed of each file: none twice. With none at all files are read and verified as ever, and have no
+    /// digests: what reading alone costs.
     pub algorithms: Vec<Algorithm>,
 }
 

@@ -276,6 +276,21 @@ fn a_message_that_has_nothing_left_to_run_is_done_at_its_end() {
 }
 
 #[test]
+fn a_message_of_which_nothing_is_asked_is_taken_and_has_no_digests() {
+    let mut lanes = Lanes::new(Platform::detect(), 2, 64);
+    let slot = lanes.admit(1, &[]).unwrap();
+    let fed: usize = [100, 7, 0, 64].into_iter().map(|bytes| lanes.feed_from(slot, &vec![1; bytes])).sum();
+    assert!(!lanes.step(), "there is nothing to run");
+    let space = lanes.space(slot).len();
+    assert!(space > 0, "it is always hungry");
+    lanes.feed(slot, space);
+    lanes.end(slot);
+    let finished = lanes.finished().expect("no step is needed");
+    assert_eq!((finished.tag, finished.digests.len(), finished.message_bytes), (1, 0, (fed + space) as u64));
+    assert_eq!(lanes.busy(), 0);
+}
+
+#[test]
 fn lanes_may_move_to_another_thread() {
     fn movable<T: Send>() {}
     movable::<Lanes>();

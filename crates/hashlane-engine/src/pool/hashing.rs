@@ -24,7 +24,7 @@ pub(crate) trait Occupant: Sized {
     /// Why it has no digests.
     type Error: From<Interruption>;
 
-    /// At least one, none twice.
+    /// None twice.
     fn algorithms(&self) -> &[Algorithm];
 
     /// Reads the next bytes into the slot.

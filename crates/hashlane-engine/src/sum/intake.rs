@@ -34,7 +34,7 @@ impl Intake {
         Intake { dealer, threads, algorithms, folder: working.clone(), working, batch }
     }
 
-    /// What is computed from now on, instead of what was said at the start: at least one, none twice.
+    /// What is computed from now on, instead of what was said at the start: none twice.
     pub fn set_algorithms(&mut self, algorithms: &[Algorithm]) -> bool {
         if *self.algorithms == *algorithms {
             return true;
