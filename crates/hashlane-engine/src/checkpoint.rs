@@ -17,6 +17,10 @@ const SEAL_BYTES: usize = 8;
 /// An object that was read for less than this since its last checkpoint is not worth another one when the process stops.
 const LAST_BYTES_MIN: u64 = 1024 * 1024;
 
+/// Where an early first checkpoint lies: read and hashed within milliseconds, so that who works on nothing else meanwhile is
+/// soon back, and far enough that the few commits cost nothing beside the hashing.
+const EARLY_BYTES: u64 = 4 * 1024 * 1024;
+
 /// When a message makes checkpoints, and for what.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkpoints {
@@ -24,19 +28,31 @@ pub(crate) struct Checkpoints {
     /// Identifies the version that is being read.
     identity: String,
     every_bytes: u64,
+    /// What is read until the next one.
+    next_bytes: u64,
     unsealed_bytes: u64,
+}
+
+/// After how many bytes the first checkpoint is due; an object that is not larger has none.
+pub(crate) fn first_bytes(every_bytes: u64, early: bool) -> u64 {
+    if early { every_bytes.min(EARLY_BYTES) } else { every_bytes }
 }
 
 impl Checkpoints {
     /// A checkpoint for every so many bytes of that version.
     pub(crate) fn new(object: ObjectRef, identity: String, every_bytes: u64) -> Checkpoints {
-        Checkpoints { object, identity, every_bytes, unsealed_bytes: 0 }
+        Checkpoints { object, identity, every_bytes, next_bytes: every_bytes, unsealed_bytes: 0 }
+    }
+
+    /// The first one already after [`EARLY_BYTES`], each further one after twice as many bytes as the one before.
+    pub(crate) fn early(self) -> Checkpoints {
+        Checkpoints { next_bytes: self.every_bytes.min(EARLY_BYTES), ..self }
     }
 
     /// More bytes were read; whether the next checkpoint is due.
     pub(crate) fn advance(&mut self, bytes: usize) -> bool {
         self.unsealed_bytes += bytes as u64;
-        self.unsealed_bytes >= self.every_bytes
+        self.unsealed_bytes >= self.next_bytes
     }
 
     /// Whether a last checkpoint is worth its while.
@@ -47,6 +63,7 @@ impl Checkpoints {
     /// The checkpoint of a state.
     pub(crate) fn seal(&mut self, state: &State) -> Checkpoint {
         self.unsealed_bytes = 0;
+        self.next_bytes = self.next_bytes.saturating_mul(2).min(self.every_bytes);
         let mut bytes = vec![VERSION];
         bytes.extend((self.identity.len() as u16).to_le_bytes());
         bytes.extend(self.identity.as_bytes());
@@ -134,5 +151,15 @@ mod tests {
         assert!(checkpoints.advance(1));
         checkpoints.seal(&state(Algorithm::Md5));
         assert!(!checkpoints.advance(99));
+    }
+
+    #[test]
+    fn early_ones_come_after_twice_as_many_bytes_each_until_they_are_as_far_apart_as_the_others() {
+        let mut checkpoints = Checkpoints { every_bytes: 5 * EARLY_BYTES, ..checkpoints("a", "v1") }.early();
+        for units in [1, 2, 4, 5, 5] {
+            assert!(!checkpoints.advance(units * EARLY_BYTES as usize - 1), "{units}");
+            assert!(checkpoints.advance(1), "{units}");
+            checkpoints.seal(&state(Algorithm::Md5));
+        }
     }
 }

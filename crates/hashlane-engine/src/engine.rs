@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 
 use crate::bucket::{BucketConfig, Buckets};
 use crate::budget::Budget;
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{Checkpoints, first_bytes};
 use crate::error::EngineError;
 use crate::etag;
 use crate::hashed::{HashRequest, Hashed, Hold};
@@ -293,9 +293,12 @@ impl Engine {
         algorithms: &[Algorithm],
     ) -> (Course, u64) {
         let every_bytes = self.inner.checkpoint_bytes;
-        let words = version.words().filter(|_| !terms.awaited && version.size_bytes > every_bytes);
+        let early = request.progress.is_early();
+        let first_bytes = first_bytes(every_bytes, early);
+        let words = version.words().filter(|_| !terms.awaited && version.size_bytes > first_bytes);
         let Some(words) = words else { return (Course::Whole, 0) };
         let checkpoints = Checkpoints::new(request.object.clone(), words, every_bytes);
+        let checkpoints = if early { checkpoints.early() } else { checkpoints };
         let state = request.checkpoint.as_ref().and_then(|checkpoint| checkpoints.open(checkpoint, algorithms));
         let state = state.filter(|state| state.message_bytes() <= version.size_bytes);
         let begin = state.as_ref().map_or(0, State::message_bytes);

@@ -22,12 +22,23 @@ pub struct ReadProgress {
     /// Rung for each checkpoint.
     bell: Arc<Notify>,
     leaving: AtomicBool,
+    early: bool,
 }
 
 impl ReadProgress {
     /// Progress that rings `bell` when there is a checkpoint to be stored.
     pub fn ringing(bell: Arc<Notify>) -> ReadProgress {
         ReadProgress { bell, ..ReadProgress::default() }
+    }
+
+    /// Asks for first checkpoints long before they are due otherwise. To be asked before the hashing begins.
+    pub fn ask_early(&mut self) {
+        self.early = true;
+    }
+
+    /// Whether first checkpoints are wanted early.
+    pub(crate) fn is_early(&self) -> bool {
+        self.early
     }
 
     /// Percent, 0 to 99: only a job that succeeded is at 100.

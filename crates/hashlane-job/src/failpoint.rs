@@ -2,8 +2,10 @@
 //!
 //! Without the Cargo feature `failpoints`, which no released binary has, reaching one is nothing. With it, the variable
 //! HASHLANE_FAILPOINT names one place and HASHLANE_FAILPOINT_GATE a path: from the moment at which `<path>.arm` exists, the
-//! first to reach the place makes `<path>.reached` and waits for `<path>.go`. Leaves out what happens meanwhile: no fault is
-//! made here.
+//! first to reach the place makes `<path>.reached` and waits for `<path>.go`. What happens meanwhile is brought from outside.
+//!
+//! And objects that are fatal to who reads them: with the feature, and the variable HASHLANE_DEADLY_OBJECTS set, the end of a
+//! key says how. `.abort` ends the process, `.memory` asks for memory until there is none, `.panic` panics.
 
 /// Says that the place of this name is reached.
 #[inline(always)]
@@ -14,6 +16,43 @@ pub fn reach(_place: &str) {}
 #[cfg(feature = "failpoints")]
 pub fn reach(place: &str) {
     gate::pass(place);
+}
+
+/// Says that the object of this key is opened to be hashed.
+#[inline(always)]
+#[cfg(not(feature = "failpoints"))]
+pub fn open(_key: &str) {}
+
+/// Says that the object of this key is opened to be hashed; does what its name says when objects are deadly.
+#[cfg(feature = "failpoints")]
+pub fn open(key: &str) {
+    deadly::open(key);
+}
+
+#[cfg(feature = "failpoints")]
+mod deadly {
+    use std::sync::OnceLock;
+
+    /// Large enough that a bound of some gigabytes is reached at once.
+    const PORTION_BYTES: usize = 64 << 20;
+
+    pub(super) fn open(key: &str) {
+        static ON: OnceLock<bool> = OnceLock::new();
+        if !*ON.get_or_init(|| std::env::var_os("HASHLANE_DEADLY_OBJECTS").is_some()) {
+            return;
+        }
+        match key.rsplit_once('.').map(|(_, deed)| deed) {
+            Some("abort") => std::process::abort(),
+            Some("panic") => panic!("the object {key} is read"),
+            Some("memory") => {
+                let mut hoard: Vec<Vec<u8>> = Vec::new();
+                loop {
+                    hoard.push(Vec::with_capacity(PORTION_BYTES));
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 #[cfg(feature = "failpoints")]

@@ -43,6 +43,9 @@ pub struct Lease {
     pub attempt: u32,
     /// Where an earlier holder was, when the object is large.
     pub checkpoint: Option<Checkpoint>,
+    /// A process died that worked on the job, which has shown no progress since: its first checkpoints are wanted early,
+    /// since they prove that it does not kill who works on it.
+    pub is_suspect: bool,
     /// The job as it was when it was claimed.
     pub job: Job,
 }

@@ -74,6 +74,8 @@ pub(crate) trait Transactor: Send + 'static {
     fn after_group(&mut self);
     /// Nothing has happened for a while.
     fn idle(&mut self);
+    /// Everything was answered, in order, and nothing more will come.
+    fn close(&mut self);
 }
 
 /// The caller's side of the joined commits.
@@ -186,6 +188,7 @@ fn serve<C: Transactor>(mut context: C, receiver: &Receiver<Message<C>>) {
             break;
         }
     }
+    context.close();
     context.idle();
 }
 
@@ -288,6 +291,7 @@ mod tests {
         fn failed(&mut self, _: &StoreError) {}
         fn after_group(&mut self) {}
         fn idle(&mut self) {}
+        fn close(&mut self) {}
     }
 
     struct Bench {

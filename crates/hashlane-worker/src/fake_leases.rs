@@ -206,5 +206,5 @@ pub(crate) fn lease(ids: &JobIds, stage: Stage, url: &str) -> Lease {
         target: Some(CallbackTarget { address: NotifyAddress::Url(url.into()), format: CallbackFormat::Xml }),
         delivery: Delivery::default(),
     };
-    Lease { token: LeaseToken { job: id, secret: 0 }, stage, attempt: 1, checkpoint: None, job }
+    Lease { token: LeaseToken { job: id, secret: 0 }, stage, attempt: 1, checkpoint: None, is_suspect: false, job }
 }

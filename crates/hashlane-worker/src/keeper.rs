@@ -167,10 +167,14 @@ impl<L: Leases> Keeper<L> {
 
     /// Keeps a lease that was asked for at `asked`.
     pub(crate) fn hold(&self, lease: Lease, asked: Instant) -> Held {
+        let mut progress = ReadProgress::ringing(self.checkpoints.clone());
+        if lease.is_suspect {
+            progress.ask_early();
+        }
         let hold = Arc::new(Hold {
             stage: lease.stage,
             length: self.length,
-            progress: Arc::new(ReadProgress::ringing(self.checkpoints.clone())),
+            progress: Arc::new(progress),
             percent_min: lease.job.progress,
             lost: CancellationToken::new(),
             times: Mutex::new(Times { renewed: asked, deadline: self.deadline_from(asked) }),

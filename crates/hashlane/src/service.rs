@@ -60,6 +60,8 @@ impl Service {
         if let Some(folder) = &config.own_folder {
             create_private_folder(folder)?;
         }
+        // Before the store is opened, which counts what it ends.
+        let metrics = hashlane_server::install_metrics();
         let store_options = StoreOptions {
             wall: Arc::new(SystemClock),
             steady: Arc::new(SteadyClock::start()),
@@ -101,7 +103,6 @@ impl Service {
         }
 
         let keys = access_keys(config, &credentials);
-        let metrics = hashlane_server::install_metrics();
         let admin =
             admin_listener.map(|it| hashlane_server::serve_admin(it, store.clone(), engine.clone(), metrics.clone()));
         let api = api_listener.map(|it| {

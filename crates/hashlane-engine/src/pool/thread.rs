@@ -17,7 +17,7 @@ use super::inbox::{Course, Input, Letter, Message, Piece};
 use super::{Crew, Read, Seat, Unread, stopping};
 use crate::ReadProgress;
 use crate::budget::Budget;
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{Checkpoints, first_bytes};
 use crate::local::{OpenFile, Opened};
 
 /// How many bytes of a channel one message may take in one turn. A message that is alone hashes them where they lie, so
@@ -226,6 +226,7 @@ fn open(
 ) -> Result<Open, Unread> {
     match input {
         Input::File { folder, key } => {
+            hashlane_job::failpoint::open(&key);
             let mut file = match OpenFile::open(&folder, &key)? {
                 Opened::TooFresh => return Err(Unread::TooFresh),
                 Opened::File(file) => file,
@@ -234,8 +235,11 @@ fn open(
             check_size(size_bytes, bytes_max)?;
             let (checkpoints, state) = match course {
                 // A small file is read anew sooner than its checkpoint is stored.
-                Course::File { object, checkpoint, every_bytes } if size_bytes > every_bytes => {
+                Course::File { object, checkpoint, every_bytes }
+                    if size_bytes > first_bytes(every_bytes, progress.is_early()) =>
+                {
                     let checkpoints = Checkpoints::new(object, file.version(), every_bytes);
+                    let checkpoints = if progress.is_early() { checkpoints.early() } else { checkpoints };
                     let state = checkpoint.and_then(|checkpoint| checkpoints.open(&checkpoint, algorithms));
                     (Some(checkpoints), state.filter(|state| state.message_bytes() <= size_bytes))
                 }

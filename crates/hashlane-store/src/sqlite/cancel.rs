@@ -56,6 +56,7 @@ pub(super) fn cancel(writer: &mut Writer, bucket: i64, id: JobId) -> Result<Canc
     }
     writer.connection.prepare_cached(include_str!("settle_leave.sql"))?.execute([id.to_bytes()])?;
     let key = QueueKey { bucket, queue: found.queue };
+    writer.end_trial(id);
     if found.place == Place::Leased {
         writer.wake_if_held_back(key);
     }

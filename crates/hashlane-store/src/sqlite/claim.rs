@@ -42,12 +42,26 @@ impl Verb<Writer> for Claim {
 
     fn apply(&self, writer: &mut Writer) -> Result<Claimed, Fault> {
         let now = writer.steady_now();
+        if self.stage == Stage::Hash {
+            make_ready(writer, now)?;
+        }
+        // While a suspect is tried, nobody else may be given work: whose death it is must be certain.
+        if let Some(rest) = writer.trials.running(now) {
+            return Ok(Claimed { leases: Vec::new(), next_due: Some(rest) });
+        }
         let due = match self.stage {
             Stage::Hash => {
-                make_ready(writer, now)?;
+                if let Some(trial) = self.next_trial(writer, now)? {
+                    return Ok(trial);
+                }
                 ready_in_turn(writer, self.slots)?
             }
-            Stage::Deliver => due_callbacks(writer, now, self.slots)?,
+            Stage::Deliver => {
+                if let Some(rest) = writer.trials.pending(now) {
+                    return Ok(Claimed { leases: Vec::new(), next_due: Some(rest) });
+                }
+                due_callbacks(writer, now, self.slots)?
+            }
         };
         let mut leases = Vec::with_capacity(due.len());
         let full = self.slots > 0 && due.len() == self.slots;
@@ -60,6 +74,30 @@ impl Verb<Writer> for Claim {
 }
 
 impl Claim {
+    /// The lease of the next suspect that may run; `None` when there is none. Nothing else is leased then, since this process
+    /// gives out nothing before, but for suspects that have shown progress.
+    fn next_trial(&self, writer: &mut Writer, now: Timestamp) -> Result<Option<Claimed>, Fault> {
+        if self.slots == 0 || writer.trials.pending(now).is_none() {
+            return Ok(None);
+        }
+        while let Some(suspect) = writer.trials.next() {
+            let mut statement = writer.connection.prepare_cached(include_str!("claim_suspect.sql"))?;
+            let read = |row: &Row<'_>| Ok(QueueKey { bucket: row.get(0)?, queue: row.get(1)? });
+            let key = statement.query_row([suspect.id.to_bytes()], read).optional()?;
+            drop(statement);
+            // Who was cancelled meanwhile, or waits for a paused queue, has no trial.
+            let Some(key) = key.filter(|key| may_run(writer, *key)) else { continue };
+            writer.connection.prepare_cached(include_str!("claim_trial.sql"))?.execute([suspect.id.to_bytes()])?;
+            if let Some(lease) = self.lease_row(writer, &Due { id: suspect.id, key, leased: false }, now)? {
+                writer.trials.begin(suspect, now);
+                return Ok(Some(Claimed { leases: vec![lease], next_due: Some(suspect.time()) }));
+            }
+        }
+        // The callbacks have waited for the trials.
+        writer.wake(Stage::Deliver);
+        Ok(None)
+    }
+
     /// `None` when the job is damaged and was put off.
     fn lease_row(&self, writer: &mut Writer, row: &Due, now: Timestamp) -> Result<Option<Lease>, Fault> {
         let token = writer.new_token(row.id);
@@ -78,8 +116,8 @@ impl Claim {
             writer.tally.step(row.key, Place::Ready, Place::Leased);
         }
         match read_whole(writer, row, now) {
-            Ok(Live { job, attempts, checkpoint }) => {
-                Ok(Some(Lease { token, stage: self.stage, attempt: attempts + 1, checkpoint, job }))
+            Ok(Live { job, attempts, checkpoint, is_suspect }) => {
+                Ok(Some(Lease { token, stage: self.stage, attempt: attempts + 1, checkpoint, is_suspect, job }))
             }
             Err(error) if matches!(error.kind, StoreErrorKind::Corrupt | StoreErrorKind::DamagedJob(_)) => {
                 tracing::error!(job = %row.id, error = %error, "a job cannot be worked on and is put off");
@@ -133,6 +171,7 @@ fn make_ready(writer: &mut Writer, now: Timestamp) -> Result<(), Fault> {
         writer.connection.prepare_cached(include_str!("claim_ready.sql"))?.execute([row.id.to_bytes()])?;
         let from = if row.leased {
             moved(JobState::Running, Event::Release).map_err(group)?;
+            writer.end_trial(row.id);
             Place::Leased
         } else {
             Place::Delayed
@@ -140,6 +179,11 @@ fn make_ready(writer: &mut Writer, now: Timestamp) -> Result<(), Fault> {
         writer.tally.step(row.key, from, Place::Ready);
     }
     Ok(())
+}
+
+fn may_run(writer: &Writer, key: QueueKey) -> bool {
+    let running = writer.tally.queue(key).leased;
+    writer.directory.queue(key.queue).is_some_and(|it| !it.queue.paused && running < it.queue.jobs_running_max)
 }
 
 fn ready_in_turn(writer: &mut Writer, slots: usize) -> Result<Vec<Due>, Fault> {

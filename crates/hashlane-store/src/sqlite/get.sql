@@ -10,7 +10,7 @@ select
   job.target, job.target_format,
   job.delivery, job.delivery_attempts, job.delivery_said, job.delivery_ms,
   live.stage, live.due_ms, live.secret, live.attempts, live.started_ms, live.progress,
-  live.last_code, live.last_said, live.last_ms, live.checkpoint
+  live.last_code, live.last_said, live.last_ms, live.checkpoint, live.trials is not null
 from job
 cross join queue on queue.number = job.queue
 left join live on live.id = job.id

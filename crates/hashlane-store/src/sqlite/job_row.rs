@@ -33,6 +33,8 @@ pub(super) struct Live {
     pub(super) attempts: u32,
     /// Where an earlier attempt at a large object was.
     pub(super) checkpoint: Option<Checkpoint>,
+    /// A process died that held it, and it has shown no progress since.
+    pub(super) is_suspect: bool,
 }
 
 /// As [`read_job`], with what only the live row knows.
@@ -89,6 +91,7 @@ struct LiveRow {
     said: Option<String>,
     said_time: Option<Timestamp>,
     checkpoint: Option<Checkpoint>,
+    is_suspect: bool,
 }
 
 impl JobRow<'_> {
@@ -130,8 +133,8 @@ impl JobRow<'_> {
             (word, _) => JobState::from_word(word).ok_or_else(|| self.corrupt("state"))?,
         };
         let job = Job { request, state, queue_paused, progress, started, ended, facts, error, target, delivery };
-        let Some(live) = live else { return Ok(Live { job, attempts: 0, checkpoint: None }) };
-        let (attempts, checkpoint) = (live.attempts, live.checkpoint);
+        let Some(live) = live else { return Ok(Live { job, attempts: 0, checkpoint: None, is_suspect: false }) };
+        let (attempts, checkpoint, is_suspect) = (live.attempts, live.checkpoint, live.is_suspect);
         let job = match live.stage {
             Stage::Hash => Job {
                 progress: if state == JobState::Running { live.progress } else { 0 },
@@ -144,7 +147,7 @@ impl JobRow<'_> {
                 ..job
             },
         };
-        Ok(Live { job, attempts, checkpoint })
+        Ok(Live { job, attempts, checkpoint, is_suspect })
     }
 
     fn callback(&mut self) -> Result<CallbackRequest, StoreError> {
@@ -218,6 +221,7 @@ impl JobRow<'_> {
             said: self.columns.take()?,
             said_time: self.columns.take_time()?,
             checkpoint: self.columns.take::<Option<Vec<u8>>>()?.map(Checkpoint::from_bytes),
+            is_suspect: self.columns.take()?,
         }))
     }
 

@@ -32,6 +32,7 @@ mod schema;
 mod settle;
 mod submit;
 mod tally;
+mod trials;
 mod turns;
 mod writer;
 

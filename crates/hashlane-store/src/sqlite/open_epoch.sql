@@ -1,2 +1,2 @@
--- open: a new epoch of lease secrets.
-update store set epoch = epoch + 1 returning epoch
+-- open: a new epoch of lease secrets. An orderly end will say so.
+update store set epoch = epoch + 1, closed = 0 returning epoch

@@ -24,6 +24,7 @@ impl Verb<Writer> for Renew {
         let lapses = writer.steady_now().plus(self.lease).unix_millis();
         let mut statement = writer.connection.prepare_cached(include_str!("renew.sql"))?;
         let mut answers = Vec::with_capacity(self.renewals.len());
+        let mut advanced = Vec::new();
         for Renewal { token, progress, checkpoint } in &self.renewals {
             let changed = statement.execute((
                 token.job.to_bytes(),
@@ -32,7 +33,14 @@ impl Verb<Writer> for Renew {
                 (*progress).min(PROGRESS_MAX),
                 checkpoint.as_ref().map(Checkpoint::as_bytes),
             ))?;
+            if changed == 1 && checkpoint.is_some() {
+                advanced.push(token.job);
+            }
             answers.push(if changed == 1 { Renewed::Kept } else { Renewed::Lost });
+        }
+        drop(statement);
+        for job in advanced {
+            writer.clear_suspicion(job)?;
         }
         Ok(answers)
     }

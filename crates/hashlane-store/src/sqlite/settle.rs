@@ -5,8 +5,8 @@
 //! ended joins the job's delivery record in the transaction that settles it.
 
 use hashlane_job::{
-    Attempt, AttemptOutcome, CallbackTarget, Event, FileFacts, JobError, JobState, LeaseToken, Notify, Outcome, Reply,
-    Stage, Timestamp,
+    Attempt, AttemptOutcome, CallbackTarget, Event, FailureCode, FileFacts, JobError, JobState, LeaseToken, Notify,
+    Outcome, Reply, Stage, Timestamp,
 };
 use hashlane_lanes::Algorithm;
 use rusqlite::{OptionalExtension, Row};
@@ -40,6 +40,8 @@ struct Held {
     attempts: u32,
     /// Whether there is anything in its delivery record.
     has_past: bool,
+    /// A process died that held it, and it has shown no progress since.
+    is_suspect: bool,
 }
 
 impl Verb<Writer> for Settle {
@@ -55,6 +57,13 @@ impl Verb<Writer> for Settle {
                 stage.word()
             ))
             .into());
+        }
+        if held.is_suspect {
+            match self.outcome {
+                // The worker stops; what would have become of it is not known.
+                Outcome::GivenBack => writer.end_trial(self.token.job),
+                _ => writer.clear_suspicion(self.token.job)?,
+            }
         }
         match &self.outcome {
             Outcome::Hashed(facts) => held.end(writer, &Ok(facts))?,
@@ -96,6 +105,14 @@ impl Verb<Writer> for Settle {
     }
 }
 
+/// Ends a job in whose hands too many processes died. Its lease is the one of the last of them.
+pub(super) fn fail_deadly(writer: &mut Writer, token: LeaseToken, deaths: u32) -> Result<(), Fault> {
+    let Some(held) = find(writer, token)? else { return Ok(()) };
+    writer.clear_suspicion(token.job)?;
+    let said = format!("the server died {deaths} times while it worked on this job and on no other");
+    held.end(writer, &Err(&JobError::permanent(FailureCode::Internal, said)))
+}
+
 fn find(writer: &Writer, token: LeaseToken) -> Result<Option<Held>, Fault> {
     let read = |row: &Row<'_>| {
         let stage = stage_from_word(row.get_ref(2)?.as_str()?).unwrap_or(Stage::Hash);
@@ -107,6 +124,7 @@ fn find(writer: &Writer, token: LeaseToken) -> Result<Option<Held>, Fault> {
             progress: row.get(4)?,
             attempts: row.get(5)?,
             has_past: row.get(6)?,
+            is_suspect: row.get(7)?,
         })
     };
     let mut statement = writer.connection.prepare_cached(include_str!("settle_held.sql"))?;

@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashlane_job::{DELIVERY_DELAYS, Event, JobId, JobState, LeaseToken, Stage, Timestamp, advance};
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::connection::{self, StoreLock};
 use super::directory::Directory;
 use super::published::Published;
 use super::recent::Recent;
-use super::schema;
 use super::tally::{QueueKey, Tally};
+use super::trials::{DEATHS_MAX, Trials};
 use super::turns::Turns;
+use super::{schema, settle};
 use crate::batch::{Fault, FaultClass, Transactor};
 use crate::{StoreError, StoreErrorKind, StoreOptions};
 
@@ -47,6 +48,7 @@ pub(super) struct Writer {
     pub(super) tally: Tally,
     pub(super) turns: Turns,
     pub(super) recent: Recent,
+    pub(super) trials: Trials,
     published: Arc<Published>,
     /// The directory as of the last commit.
     committed: Arc<Directory>,
@@ -77,12 +79,18 @@ impl Writer {
         if from != to {
             tracing::info!(store = %path.display(), from, to, "schema migrated");
         }
-        let epoch = start_epoch(&mut connection, options.steady.now()).map_err(at)?;
+        let now = options.steady.now();
+        let Opening { epoch, suspects, deadly } = start_epoch(&mut connection, now).map_err(at)?;
         let directory = Arc::new(Directory::load(&connection).map_err(at)?);
         let tally = Tally::load(&connection, &directory).map_err(at)?;
         let recent = load_recent(&connection, &directory, &options).map_err(at)?;
-        let writer = Writer {
+        let trials = Trials::load(&connection, now).map_err(at)?;
+        if suspects > 0 {
+            tracing::warn!(suspects, "the process before this one died, what it worked on is run again one at a time");
+        }
+        let mut writer = Writer {
             recent,
+            trials,
             path: path.to_owned(),
             connection,
             options,
@@ -99,7 +107,56 @@ impl Writer {
             _lock: lock,
         };
         writer.publish();
+        if !deadly.is_empty() {
+            writer.end_deadly(&deadly).map_err(at)?;
+        }
         Ok(writer)
+    }
+
+    /// Names the jobs that processes died of, and ends those of which too many did.
+    fn end_deadly(&mut self, deadly: &[Deadly]) -> Result<(), StoreError> {
+        let mut failed = 0;
+        let mut apply = |writer: &mut Writer| -> Result<(), Fault> {
+            writer.begin()?;
+            for Deadly { token, bucket, deaths } in deadly {
+                let (job, deaths) = (token.job, *deaths);
+                let name = writer.directory.bucket_name(*bucket).map(ToString::to_string).unwrap_or_default();
+                let mut statement = writer.connection.prepare_cached(include_str!("settle_request.sql"))?;
+                let key: Option<String> = statement.query_row((bucket, job.to_bytes()), |row| row.get(0)).optional()?;
+                drop(statement);
+                let key = key.unwrap_or_default();
+                if deaths < DEATHS_MAX {
+                    tracing::error!(%job, bucket = name, key, deaths, "the process died while it worked on this job alone");
+                    continue;
+                }
+                settle::fail_deadly(writer, *token, deaths)?;
+                failed += 1;
+                tracing::error!(%job, bucket = name, key, deaths, "the job is stopped, every process that worked on it died");
+            }
+            writer.commit()
+        };
+        match apply(self) {
+            Ok(()) => {
+                metrics::counter!("hashlane_jobs_finished_total", "state" => "Failed").increment(failed);
+                Ok(())
+            }
+            Err(Fault::Alone(error) | Fault::Group { error, .. }) => Err(error),
+        }
+    }
+
+    /// The job has shown progress: no process dies of it so far.
+    pub(super) fn clear_suspicion(&mut self, job: JobId) -> Result<(), Fault> {
+        self.connection.prepare_cached(include_str!("cleared.sql"))?.execute([job.to_bytes()])?;
+        self.end_trial(job);
+        Ok(())
+    }
+
+    /// The trial of this job, if it is on trial, is over; others may be given work.
+    pub(super) fn end_trial(&mut self, job: JobId) {
+        if self.trials.over(job) {
+            self.wake(Stage::Hash);
+            self.wake(Stage::Deliver);
+        }
     }
 
     /// Now on the clock of leases and retries.
@@ -215,6 +272,7 @@ impl Transactor for Writer {
         }
         self.tally.commit();
         self.recent.commit();
+        self.trials.commit();
         self.committed = self.directory.clone();
         self.publish();
         for stage in [Stage::Hash, Stage::Deliver] {
@@ -228,6 +286,7 @@ impl Transactor for Writer {
     fn rollback(&mut self, class: FaultClass) {
         self.tally.rollback();
         self.recent.rollback();
+        self.trials.rollback();
         self.directory = self.committed.clone();
         self.wake = [false; 2];
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("rollback").is_ok();
@@ -258,6 +317,13 @@ impl Transactor for Writer {
         }
     }
 
+    fn close(&mut self) {
+        if self.broken.is_none() {
+            // When it fails, the next start takes what is still leased for work that this process died of, and is careful.
+            self.connection.execute_batch(include_str!("close.sql")).ok();
+        }
+    }
+
     fn idle(&mut self) {
         if self.broken.is_none() {
             empty_log(&self.connection).ok();
@@ -276,17 +342,75 @@ fn empty_log(connection: &Connection) -> Result<bool, rusqlite::Error> {
     Ok(busy == 0)
 }
 
-/// Releases what dead processes held, clamps due times, and returns the number of this opening.
-fn start_epoch(connection: &mut Connection, now: Timestamp) -> Result<i64, StoreError> {
+/// What an opening found.
+struct Opening {
+    /// Its number.
+    epoch: i64,
+    /// How many jobs a process died with.
+    suspects: usize,
+    /// What a process died with alone, as far as it is to be told or ended.
+    deadly: Vec<Deadly>,
+}
+
+/// A job that a process died with alone.
+struct Deadly {
+    /// The lease of that process.
+    token: LeaseToken,
+    bucket: i64,
+    deaths: u32,
+}
+
+/// Releases what dead processes held, finds out who may have killed them, and clamps due times.
+fn start_epoch(connection: &mut Connection, now: Timestamp) -> Result<Opening, StoreError> {
     let transaction = connection.transaction()?;
-    transaction.execute(include_str!("open_release.sql"), [now.unix_millis()])?;
+    let (suspects, deadly) = judge_deaths(&transaction)?;
+    transaction.execute(include_str!("open_release.sql"), (now.unix_millis(), DEATHS_MAX))?;
     let deliver_pause = DELIVERY_DELAYS.iter().max().copied().unwrap_or_default().mul_f64(DELIVERY_PAUSE_STRETCH);
     for (stage, pause) in [(Stage::Hash, HASH_PAUSE_MAX), (Stage::Deliver, deliver_pause)] {
         transaction.execute(include_str!("open_clamp.sql"), (stage.word(), now.plus(pause).unix_millis()))?;
     }
     let epoch = transaction.query_row(include_str!("open_epoch.sql"), [], |row| row.get(0))?;
     transaction.commit()?;
-    Ok(epoch)
+    Ok(Opening { epoch, suspects, deadly })
+}
+
+/// What the process before this one held when it died, unless it ended in order.
+fn judge_deaths(connection: &Connection) -> Result<(usize, Vec<Deadly>), StoreError> {
+    let is_closed: bool = connection.query_row("select closed from store", [], |row| row.get(0))?;
+    if is_closed {
+        return Ok((0, Vec::new()));
+    }
+    let mut held = Vec::new();
+    let mut leases = 0;
+    let mut statement = connection.prepare(include_str!("open_held.sql"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        leases += 1;
+        if row.get_ref(2)?.as_str() == Ok(Stage::Hash.word()) {
+            let secret = row.get::<_, i64>(3)?.cast_unsigned();
+            let token = LeaseToken { job: JobId::from_bytes(row.get(0)?), secret };
+            held.push(Deadly { token, bucket: row.get(1)?, deaths: row.get(4)? });
+        }
+    }
+    // Alone means that nothing else was leased, callbacks included.
+    let is_alone = leases == 1;
+    let suspects = held.len();
+    let mut deadly = Vec::new();
+    for mut job in held {
+        let mut is_counted = false;
+        if is_alone {
+            let mut statement = connection.prepare(include_str!("open_death.sql"))?;
+            let deaths = statement.query_row((job.token.job.to_bytes(), DEATHS_MAX), |row| row.get(0)).optional()?;
+            is_counted = deaths.is_some();
+            job.deaths = deaths.unwrap_or(job.deaths);
+        }
+        // One that is at its limit is left from an opening that was cut before it ended the job.
+        if is_counted || job.deaths >= DEATHS_MAX {
+            deadly.push(job);
+        }
+    }
+    connection.execute(include_str!("open_suspects.sql"), [])?;
+    Ok((suspects, deadly))
 }
 
 /// Asks the state machine for a move. A refusal is a bug of this crate: the rows say what may happen.

@@ -4,6 +4,7 @@
 //! empty store of that kind. What a backend must promise is added here, not in its own file.
 
 pub(crate) mod claims;
+pub(crate) mod deaths;
 pub(crate) mod deliveries;
 pub(crate) mod ends;
 pub(crate) mod leases;
@@ -105,10 +106,18 @@ macro_rules! suite {
                 closing_a_service_cancels_what_waits_and_lets_finish_what_runs,
                 a_service_opened_again_has_a_new_queue_and_its_old_jobs,
             }
+            deaths {
+                a_job_that_kills_whoever_works_on_it_fails_and_is_called_back_and_no_other_job_suffers,
+                what_a_process_died_with_is_run_again_one_at_a_time,
+                a_death_counts_only_when_the_job_was_alone_and_showed_no_progress,
+                who_stops_in_order_or_loses_a_lease_killed_nobody,
+                a_job_is_found_although_large_ones_go_on_beside_it,
+                suspects_that_are_slow_hold_nobody_up_for_long,
+                suspects_that_cannot_run_hold_nobody_up,
+            }
             restarts {
                 everything_is_there_after_a_restart,
                 leases_of_a_dead_process_are_released_and_not_counted,
-                a_job_whose_process_is_killed_many_times_is_not_poisoned,
                 a_token_of_a_former_process_is_never_valid_again,
                 nothing_waits_longer_than_its_longest_pause_after_the_clocks_went_back,
                 a_second_open_is_refused_and_names_the_store,

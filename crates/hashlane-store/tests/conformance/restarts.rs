@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hashlane_job::{Job, JobState, Outcome, Stage, Timestamp};
+use hashlane_job::{Job, Outcome, Stage, Timestamp};
 use hashlane_store::{JobStore, Renewed, Settled, StoreErrorKind};
 
 use super::world::{BEGIN, LEASE, World, again, broken, bucket, hashed, reply};
@@ -49,22 +49,6 @@ pub(crate) async fn leases_of_a_dead_process_are_released_and_not_counted(world:
             desk.settle(lease.token, hashed()).await;
         }
     }
-}
-
-pub(crate) async fn a_job_whose_process_is_killed_many_times_is_not_poisoned(world: World) {
-    let desk = world.open_ready().await;
-    let id = desk.submit_one().await;
-    desk.settle(desk.claim_one(Stage::Hash).await.token, again(0)).await;
-    desk.store.clone().close().await;
-    for _ in 0..20 {
-        let desk = world.open_ready().await;
-        let lease = desk.claim_one(Stage::Hash).await;
-        assert_eq!(lease.attempt, 2, "only the attempt that said it failed counts");
-        desk.store.clone().close().await;
-    }
-    let desk = world.open_ready().await;
-    desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
-    assert_eq!(desk.job(id).await.state, JobState::Succeeded);
 }
 
 pub(crate) async fn a_token_of_a_former_process_is_never_valid_again(world: World) {

@@ -23,19 +23,33 @@ pub(crate) struct World {
     pub(crate) wall: Arc<ManualClock>,
     pub(crate) steady: Arc<ManualClock>,
     pub(crate) ids: JobIds,
+    /// Copies what a process that is killed at this moment leaves of the store at a URL.
+    image: fn(&str) -> (String, Box<dyn Any + Send + Sync>),
     /// What lives as long as the store's data: a folder, a database.
     _keep: Box<dyn Any + Send + Sync>,
 }
 
 impl World {
-    pub(crate) fn new(url: String, keep: impl Any + Send + Sync) -> World {
+    pub(crate) fn new(
+        url: String,
+        keep: impl Any + Send + Sync,
+        image: fn(&str) -> (String, Box<dyn Any + Send + Sync>),
+    ) -> World {
         World {
             url,
+            image,
             wall: Arc::new(ManualClock::new(BEGIN)),
             steady: Arc::new(ManualClock::new(BEGIN)),
             ids: JobIds::random(),
             _keep: Box::new(keep),
         }
+    }
+
+    /// The world as it is after whatever holds the store was killed at this moment. Time goes on in both.
+    pub(crate) fn killed(&self) -> World {
+        let (url, keep) = (self.image)(&self.url);
+        let (wall, steady) = (self.wall.clone(), self.steady.clone());
+        World { url, wall, steady, ids: JobIds::random(), image: self.image, _keep: keep }
     }
 
     pub(crate) fn options(&self) -> StoreOptions {

@@ -38,7 +38,7 @@ async fn mixed(desk: &Desk<'_>) {
 async fn a_backup_made_beside_a_writer_opens_and_holds_every_job_answered_before() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("jobs.db");
-    let world = World::new(url(&path), ());
+    let world = World::new(url(&path), (), crate::files::image);
     let desk = world.open_ready().await;
     mixed(&desk).await;
     let ids = desk.submit_many(&bucket(), 2_000).await;
@@ -49,7 +49,7 @@ async fn a_backup_made_beside_a_writer_opens_and_holds_every_job_answered_before
     let (backed_up, _) = tokio::join!(JobStore::backup(&source, copy.clone()), desk.submit_many(&bucket_name, 500));
     backed_up.expect("the copy is made");
 
-    let restored = World::new(url(&copy), ());
+    let restored = World::new(url(&copy), (), crate::files::image);
     let (checked, lines) = check(&copy).await;
     assert_eq!(lines, [] as [&str; 0]);
     assert!(checked.expect("the copy is checked").jobs >= 2_007);
@@ -64,7 +64,7 @@ async fn a_backup_made_beside_a_writer_opens_and_holds_every_job_answered_before
 async fn a_backup_is_private_and_never_replaces_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("jobs.db");
-    let world = World::new(url(&path), ());
+    let world = World::new(url(&path), (), crate::files::image);
     world.open_ready().await.submit_one().await;
     let copy = folder.path().join("copy.db");
     JobStore::backup(&url(&path), copy.clone()).await.expect("the copy is made");
@@ -102,7 +102,7 @@ async fn what_is_no_store_of_this_version_is_neither_copied_nor_checked() {
 async fn a_check_finds_nothing_wrong_with_a_store_in_use_and_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("jobs.db");
-    let world = World::new(url(&path), ());
+    let world = World::new(url(&path), (), crate::files::image);
     let desk = world.open_ready().await;
     mixed(&desk).await;
     let before = std::fs::read(&path).expect("the file is read");
@@ -129,7 +129,7 @@ async fn a_check_names_what_is_damaged() {
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("jobs.db");
-        let world = World::new(url(&path), ());
+        let world = World::new(url(&path), (), crate::files::image);
         let desk = world.open_ready().await;
         mixed(&desk).await;
         desk.store.close().await;
@@ -146,7 +146,7 @@ async fn a_check_names_what_is_damaged() {
 async fn a_check_finds_a_damaged_page() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("jobs.db");
-    let world = World::new(url(&path), ());
+    let world = World::new(url(&path), (), crate::files::image);
     let desk = world.open_ready().await;
     desk.submit_many(&bucket(), 2_000).await;
     desk.store.close().await;

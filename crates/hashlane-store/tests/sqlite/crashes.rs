@@ -10,11 +10,12 @@ use crate::conformance::world::{Desk, bucket, hashed};
 use crate::files::{Files, log, url};
 
 /// Every migration, as the store applies them.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../src/sqlite/schema/0001.sql"),
     include_str!("../../src/sqlite/schema/0002.sql"),
     include_str!("../../src/sqlite/schema/0003.sql"),
     include_str!("../../src/sqlite/schema/0004.sql"),
+    include_str!("../../src/sqlite/schema/0005.sql"),
 ];
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"hshl");
 
@@ -40,12 +41,12 @@ async fn a_migration_that_was_cut_anywhere_is_made_whole_at_the_next_open() {
         JobStore::migrate(&url(&files.path())).await.expect("a new store").1
     };
     assert_eq!(MIGRATIONS.len() as u32, newest, "every migration is cut below");
-    for from in 0..MIGRATIONS.len() {
+    for (from, migration) in MIGRATIONS.iter().enumerate() {
         let files = Files::new();
         let connection = store_of_version(&files, from);
         // Every page goes to the log before the commit, as in a migration that is larger than memory.
         connection.execute_batch("pragma cache_size = 1; begin immediate").expect("a transaction opens");
-        connection.execute_batch(MIGRATIONS[from]).expect("the migration runs");
+        connection.execute_batch(migration).expect("the migration runs");
         connection.execute_batch("create table spilled (bytes blob)").expect("a table is made");
         connection.execute("insert into spilled values (zeroblob(1000000))", []).expect("it is written");
         let uncommitted = files.image();

@@ -1,5 +1,6 @@
 //! What the SQLite backend promises of its files: schema versions, what survives a cut, damage, and size.
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ impl Files {
     }
 
     pub(crate) fn world(&self) -> World {
-        World::new(url(&self.path()), ())
+        World::new(url(&self.path()), (), image)
     }
 
     pub(crate) fn connect(&self) -> Connection {
@@ -33,13 +34,24 @@ impl Files {
 
     /// What a dead machine would leave: the files as they are now, while the store is open.
     pub(crate) fn image(&self) -> Files {
-        let image = Files::new();
-        for name in ["jobs.db", "jobs.db-wal"] {
-            let to = image.folder.path().join(name);
-            std::fs::copy(self.folder.path().join(name), to).expect("the file is copied");
-        }
-        image
+        copy_files(self.folder.path())
     }
+}
+
+/// What a process leaves that is killed now, of the store at a URL.
+pub(crate) fn image(store: &str) -> (String, Box<dyn Any + Send + Sync>) {
+    let path = PathBuf::from(store.strip_prefix("sqlite:").expect("a URL of a file"));
+    let folder = path.parent().expect("a file in a folder");
+    let copy = copy_files(folder);
+    (url(&copy.path()), Box::new(copy))
+}
+
+fn copy_files(folder: &Path) -> Files {
+    let image = Files::new();
+    for name in ["jobs.db", "jobs.db-wal"] {
+        std::fs::copy(folder.join(name), image.folder.path().join(name)).expect("the file is copied");
+    }
+    image
 }
 
 pub(crate) fn url(path: &Path) -> String {
@@ -80,13 +92,11 @@ async fn a_store_of_schema_1_opens_with_every_job_and_goes_on() {
     assert_eq!(jobs[3].delivery.attempts, 1);
     assert_eq!(jobs[0].request.submitter, None, "it was not kept then");
 
-    let leases = desk.claim(Stage::Hash, 10).await;
-    assert_eq!(
-        leases.iter().map(|lease| lease.token.job).collect::<Vec<_>>(),
-        [ids[1], ids[0]],
-        "the higher level first"
-    );
-    assert_eq!(leases[0].attempt, 2, "attempts are remembered");
+    let suspect = desk.claim_one(Stage::Hash).await;
+    assert_eq!(suspect.token.job, ids[1], "what was leased is run alone");
+    assert_eq!(suspect.attempt, 2, "attempts are remembered");
+    desk.renew_with(suspect.token, 50, Some("so far")).await;
+    assert_eq!(desk.claim_one(Stage::Hash).await.token.job, ids[0]);
     assert_eq!(desk.claim(Stage::Deliver, 10).await.len(), 1, "the callback is still due");
     desk.store.close().await;
     let told = JobStore::check(&url(&files.path()), |line| panic!("{line}")).await.expect("it is checked");

@@ -12,7 +12,7 @@ use conformance::world::World;
 
 fn sqlite() -> World {
     let folder = tempfile::tempdir().expect("a temporary folder is made");
-    World::new(format!("sqlite:{}", folder.path().join("jobs.db").display()), folder)
+    World::new(format!("sqlite:{}", folder.path().join("jobs.db").display()), folder, files::image)
 }
 
 conformance::suite!(crate::sqlite);

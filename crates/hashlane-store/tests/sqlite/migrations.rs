@@ -48,7 +48,7 @@ async fn a_store_of_version_1_opens_and_its_callbacks_are_listed_replayed_and_de
     let folder = tempfile::tempdir().expect("a temporary folder is made");
     let path = folder.path().join("jobs.db");
     let url = format!("sqlite:{}", path.display());
-    let world = World::new(url.clone(), folder);
+    let world = World::new(url.clone(), folder, crate::files::image);
     let ids = [world.ids.next(BEGIN), world.ids.next(BEGIN), world.ids.next(BEGIN)];
     write_version_1(&Connection::open(&path).expect("the file opens"), &ids);
     assert_eq!(JobStore::migrate(&url).await.map(|(from, _)| from), Ok(1));

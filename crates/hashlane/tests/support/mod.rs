@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -102,6 +102,21 @@ impl Server {
         let log = self.log.0.lock().expect("no panic");
         let (log, waited) = self.log.1.wait_timeout_while(log, PATIENCE, lacking).expect("no panic");
         assert!(!waited.timed_out(), "{text:?} is not {times} times in the log: {log}");
+    }
+
+    /// Waits until the process has ended by itself, and gives its status and stderr, or until `done` says so.
+    pub fn await_end_or(&mut self, mut done: impl FnMut() -> bool) -> Option<(ExitStatus, String)> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process is ours") {
+                return Some((status, self.stderr.take().expect("once").join().expect("readable")));
+            }
+            if done() {
+                return None;
+            }
+            assert!(Instant::now() < deadline, "nothing happens: {}", self.log.0.lock().expect("no panic"));
+            std::thread::yield_now();
+        }
     }
 
     /// Sends a signal and waits for the end; gives the status, what came on stdout after the ready line, and stderr.
