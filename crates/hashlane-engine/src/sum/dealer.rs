@@ -21,6 +21,8 @@ const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 const DEALT_MAX: usize = 16;
 /// How long a thread without work waits for a file that is to be read again before it looks at the clock.
 const LATER_PAUSE: Duration = Duration::from_millis(4);
+/// The big files of a thread that has ended: it never has the fewest.
+const RETIRED: usize = usize::MAX;
 
 /// A file to be hashed.
 #[derive(Debug, Clone)]
@@ -200,7 +202,10 @@ impl Dealer {
     /// may: then it comes back without any only at the end, or when another look at the clock is due.
     pub(crate) fn deal(&self, thread: usize, room: usize, may_wait: bool, into: &mut Vec<Entry>) -> Deal {
         let mut state = self.lock();
-        state.threads[thread].opening = false;
+        if std::mem::take(&mut state.threads[thread].opening) && !state.bigs.is_empty() {
+            // Some may have waited to know whom they could be spread over.
+            self.wake(&state);
+        }
         loop {
             if state.stopped {
                 return Deal::End;
@@ -261,12 +266,18 @@ impl Dealer {
 
     /// A thread ends; it takes no big files any more.
     pub(crate) fn retire(&self, thread: usize) {
-        self.lock().threads[thread].bigs = usize::MAX;
+        self.lock().threads[thread].bigs = RETIRED;
     }
 
-    /// How many threads have nothing to do.
-    pub(crate) fn idle_threads(&self) -> usize {
-        self.lock().threads.iter().filter(|thread| thread.idle).count()
+    /// How many threads beside this one have nothing to do, or only small files in hand, when no file waits: what a big
+    /// file may be spread over.
+    pub(crate) fn spare_threads(&self, thread: usize) -> usize {
+        let state = self.lock();
+        if !state.waiting.is_empty() || !state.bigs.is_empty() {
+            return 0;
+        }
+        let spare = |other: &Thread| matches!(other.bigs, 0 | RETIRED);
+        state.threads.iter().enumerate().filter(|(number, other)| *number != thread && spare(other)).count()
     }
 
     fn wake(&self, state: &State) {
@@ -288,7 +299,14 @@ impl State {
     }
 
     fn deal_big(&mut self, thread: usize, into: &mut Vec<Entry>) -> bool {
-        if self.bigs.is_empty() || !self.has_fewest_bigs(thread) {
+        let Some(first) = self.bigs.front() else { return false };
+        if !self.has_fewest_bigs(thread) {
+            return false;
+        }
+        // Several algorithms are spread over threads that have nothing to do. While no file waits and another thread is
+        // opening some, these may turn out to be big, or that thread to be free: it is known in a moment.
+        let is_spread = first.batch.algorithms().len() > 1;
+        if is_spread && self.waiting.is_empty() && self.threads.iter().any(|thread| thread.opening) {
             return false;
         }
         into.extend(self.bigs.pop_front());
@@ -362,6 +380,25 @@ mod tests {
             }
         }
         assert_eq!(kept, [2, 2]);
+    }
+
+    #[test]
+    fn a_big_file_of_several_algorithms_finds_the_threads_that_have_nothing_to_do() {
+        let dealer = Dealer::new(2);
+        let folder = Arc::new(Folder::working());
+        let mut files = Batch::new(folder.prefix().clone(), [Algorithm::Md5, Algorithm::Sha1].into());
+        files.push_ended(c"name", End::Open, &[]);
+        assert!(dealer.push(&folder, files));
+        dealer.walked();
+        let mut dealt = Vec::new();
+        assert_eq!(dealer.deal(0, 32, false, &mut dealt), Deal::Some);
+        dealer.leave_big(dealt.remove(0));
+        // The thread that opened it may have more that are as big.
+        assert_eq!(dealer.deal(1, 32, false, &mut dealt), Deal::Nothing);
+        assert_eq!(dealer.deal(0, 32, true, &mut dealt), Deal::Some);
+        assert_eq!(dealer.spare_threads(0), 1);
+        dealer.retire(1);
+        assert_eq!(dealer.spare_threads(0), 1, "a thread that has ended leaves its core");
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(super) fn run(dealer: &Arc<Dealer>, thread: usize, budget: Budget, platform:
 fn take_in(hashing: &mut Hashing<SumFile>, bench: &Rc<Bench>, dealt: &mut Vec<Entry>) {
     for entry in dealt.drain(..) {
         let helpers = match entry.big && entry.batch.algorithms().len() > 1 && hashing.is_idle() {
-            true => bench.dealer.idle_threads(),
+            true => bench.dealer.spare_threads(bench.thread),
             false => 0,
         };
         let Some(file) = SumFile::open(bench, entry) else { continue };
