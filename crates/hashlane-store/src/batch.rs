@@ -24,6 +24,8 @@ const OPS_MAX: usize = 1_000;
 const OPS_WAITING_MAX: usize = 8_192;
 /// How long nothing must happen before the thread tidies up.
 const IDLE: Duration = Duration::from_secs(1);
+/// Between two steps of tidying up when nobody calls: each is short, and a call that comes meanwhile waits for one at most.
+const TIDY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A change to the store, as a value.
 pub(crate) trait Verb<C>: Send + 'static {
@@ -72,8 +74,8 @@ pub(crate) trait Transactor: Send + 'static {
     fn failed(&mut self, error: &StoreError);
     /// After the answers of a group: work that nobody should wait for.
     fn after_group(&mut self);
-    /// Nothing has happened for a while.
-    fn idle(&mut self);
+    /// Nothing has happened for a while; whether there is more to be tidied up than one short step.
+    fn idle(&mut self) -> bool;
     /// Everything was answered, in order, and nothing more will come.
     fn close(&mut self);
 }
@@ -164,23 +166,22 @@ impl<C, V: Verb<C>> Queued<C> for Call<C, V> {
 }
 
 fn serve<C: Transactor>(mut context: C, receiver: &Receiver<Message<C>>) {
-    let mut tidy = false;
+    // How long to wait until the next step of tidying up; none when all is tidy.
+    let mut pause = Some(IDLE);
     loop {
-        let message = if tidy {
-            receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            receiver.recv_timeout(IDLE)
+        let message = match pause {
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(pause) => receiver.recv_timeout(pause),
         };
         let first = match message {
             Ok(Message::Call(call)) => call,
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                context.idle();
-                tidy = true;
+                pause = context.idle().then_some(TIDY_PAUSE);
                 continue;
             }
         };
-        tidy = false;
+        pause = Some(IDLE);
         let (group, stop) = take_waiting(first, receiver);
         run_group(&mut context, group);
         context.after_group();
@@ -189,6 +190,7 @@ fn serve<C: Transactor>(mut context: C, receiver: &Receiver<Message<C>>) {
         }
     }
     context.close();
+    // One step: what is left of tidying up waits for the next opening.
     context.idle();
 }
 
@@ -290,7 +292,9 @@ mod tests {
 
         fn failed(&mut self, _: &StoreError) {}
         fn after_group(&mut self) {}
-        fn idle(&mut self) {}
+        fn idle(&mut self) -> bool {
+            false
+        }
         fn close(&mut self) {}
     }
 

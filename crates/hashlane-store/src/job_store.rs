@@ -212,6 +212,16 @@ impl JobStore {
         }
     }
 
+    /// How many leases lapsed longer ago than this and were not taken up: none, while anybody claims.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn overdue(&self, longer_than: Duration) -> Result<u64, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.overdue(longer_than).await,
+        }
+    }
+
     /// Deletes at most `limit` jobs that ended before `before` and whose callback is settled; says how many.
     ///
     /// # Errors

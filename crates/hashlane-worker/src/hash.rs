@@ -134,4 +134,25 @@ mod tests {
         let missing = JobError::permanent(FailureCode::NotFound, "the object does not exist");
         assert_eq!(failed(&lease, missing.clone()), Outcome::Failed(missing));
     }
+
+    /// Failure rule A21: a thousand jobs that failed at the same moment come back over the whole window, and no tenth of it
+    /// gets twice its share.
+    #[test]
+    fn jobs_that_failed_together_do_not_come_back_together() {
+        for attempt in 1..HASH_ATTEMPTS_MAX {
+            let window_ms = 1_000_u128 << (attempt - 1);
+            let mut tenths = [0; 10];
+            for _ in 0..1_000 {
+                let lease = Lease { attempt, ..lease(&JobIds::random(), Stage::Hash, "") };
+                let error = JobError::temporary(FailureCode::Unreadable, "the disk did not answer");
+                let Outcome::Again { delay, .. } = failed(&lease, error) else { panic!("it is tried again") };
+                assert!(delay.as_millis() <= window_ms);
+                tenths[((delay.as_millis() * 10 / window_ms) as usize).min(9)] += 1;
+            }
+            // Pauses of less than a tenth of a second are a tenth long, and stand in the second tenth of the first window.
+            let most = if attempt == 1 { 300 } else { 200 };
+            assert!(tenths.iter().all(|jobs| *jobs < most), "attempt {attempt}: {tenths:?}");
+            assert!(tenths[2..].iter().all(|jobs| *jobs > 30), "attempt {attempt}: {tenths:?}");
+        }
+    }
 }

@@ -25,6 +25,7 @@ mod receiver_slot;
 mod receivers;
 mod stage;
 mod standing;
+mod watch;
 mod worker;
 
 pub use options::WorkerOptions;

@@ -20,6 +20,7 @@ use crate::options::WorkerOptions;
 use crate::prune;
 use crate::receivers::places_max;
 use crate::stage::StageLoop;
+use crate::watch;
 
 /// The running loops. Dropping it without [`Worker::stop`] stops them too, but nobody waits for them.
 #[derive(Debug)]
@@ -71,7 +72,8 @@ impl Worker {
         let loops = vec![
             tokio::spawn(hash.run()),
             tokio::spawn(deliver.run()),
-            tokio::spawn(prune::run(store, options.retention, stop.clone())),
+            tokio::spawn(prune::run(store.clone(), options.retention, stop.clone())),
+            tokio::spawn(watch::run(store, options.lease, stop.clone())),
         ];
         let keeper = tokio::spawn({
             let keeper_stop = keeper_stop.clone();

@@ -18,7 +18,11 @@ pub(crate) fn start(format: LogFormat, default: &str) -> Result<(), Failure> {
     let said = std::env::var(FILTER).ok().filter(|text| !text.is_empty());
     let filter = EnvFilter::try_new(said.as_deref().unwrap_or(default))
         .map_err(|error| Failure::cannot(format!("{FILTER}: {error}; write it like info or hashlane_worker=debug")))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // A line that cannot be written, because the disk of the log is full, is lost. To complain of it there would panic.
+        .log_internal_errors(false);
     match format {
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
         LogFormat::Human => {

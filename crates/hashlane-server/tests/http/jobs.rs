@@ -149,7 +149,7 @@ async fn a_full_queue_asks_clients_to_come_back() {
     assert!(reply.header("Retry-After").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{reply:?}");
 }
 
-/// Failure rule C12.
+/// Failure rules A14, C12.
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_a_503_that_tells_nothing_of_it() {
     let server = Server::start().await;

@@ -20,6 +20,7 @@ mod get;
 mod job_row;
 mod list;
 mod list_deliveries;
+mod overdue;
 mod ping;
 mod prune;
 mod published;
@@ -30,6 +31,7 @@ mod renew;
 mod replay;
 mod schema;
 mod settle;
+mod space;
 mod submit;
 mod tally;
 mod trials;
@@ -148,6 +150,12 @@ impl Sqlite {
 
     pub(crate) fn counts(&self) -> Counts {
         self.published.counts()
+    }
+
+    pub(crate) async fn overdue(&self, longer_than: Duration) -> Result<u64, StoreError> {
+        let longer_ms = i64::try_from(longer_than.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_unix_millis(self.steady.now().unix_millis().saturating_sub(longer_ms));
+        overdue::overdue(&self.readers, before).await
     }
 
     pub(crate) async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

@@ -3,8 +3,8 @@
 use hashlane_job::{JobId, JobState, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Writer;
 use super::tally::{Place, QueueKey};
+use super::{Writer, space};
 use crate::batch::{Fault, Verb};
 
 /// Deletes at most `limit` jobs that ended before `before` and whose callback is settled.
@@ -40,7 +40,8 @@ impl Verb<Writer> for Prune {
         }
         if pruned > 0 {
             hashlane_job::failpoint::reach("prune");
-            give_space_back(&writer.connection)?;
+            // Beside others only what is much; the rest when nobody calls.
+            space::give_back(&writer.connection, space::SPARE_BUSY)?;
         }
         Ok(pruned)
     }
@@ -61,16 +62,4 @@ impl Prune {
         let rows = statement.query_map(parameters, |row| row.get(0).map(JobId::from_bytes))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
-}
-
-/// Half of the file may stay free for jobs to come; what is beyond is given back at each step, 1 MiB (256 pages) at most.
-fn give_space_back(connection: &Connection) -> Result<(), Fault> {
-    let free: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-    let all: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-    if free > all / 2 {
-        let mut statement = connection.prepare_cached("pragma incremental_vacuum(256)")?;
-        let mut rows = statement.query([])?;
-        while rows.next()?.is_some() {}
-    }
-    Ok(())
 }

@@ -19,7 +19,7 @@ use super::recent::Recent;
 use super::tally::{QueueKey, Tally};
 use super::trials::{DEATHS_MAX, Trials};
 use super::turns::Turns;
-use super::{schema, settle};
+use super::{schema, settle, space};
 use crate::batch::{Fault, FaultClass, Transactor};
 use crate::{StoreError, StoreErrorKind, StoreOptions};
 
@@ -324,10 +324,16 @@ impl Transactor for Writer {
         }
     }
 
-    fn idle(&mut self) {
-        if self.broken.is_none() {
+    fn idle(&mut self) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
+        // Chores both: when one fails, the next commit meets the error itself.
+        let more = space::give_back(&self.connection, space::SPARE_IDLE).unwrap_or(false);
+        if !more || self.log_pages().is_ok_and(|pages| pages >= LOG_PAGES) {
             empty_log(&self.connection).ok();
         }
+        more
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use hashlane_job::{FileFacts, JobState, Lease, Outcome, Stage};
+use hashlane_job::{FileFacts, JobState, Lease, Outcome, Stage, Timestamp};
 use hashlane_lanes::{Algorithm, Digest};
 use hashlane_store::{Renewed, Settled, StoreErrorKind};
 
-use super::world::{Desk, LEASE, World, again, facts, hashed, reply};
+use super::world::{BEGIN, Desk, LEASE, World, again, facts, hashed, reply};
 
 pub(crate) async fn a_lease_is_kept_by_renewal(world: World) {
     let desk = world.open_ready().await;
@@ -189,4 +189,45 @@ pub(crate) async fn a_checkpoint_ends_with_the_hashing(world: World) {
     desk.renew_with(lease.token, 10, Some("a tenth")).await;
     assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);
     assert_eq!(desk.claim_one(Stage::Deliver).await.checkpoint, None);
+}
+
+/// Failure rule A13: leases follow a clock that does not jump, whatever the wall clock does.
+pub(crate) async fn a_wall_clock_that_jumps_takes_no_lease_away_and_holds_nobody_up(world: World) {
+    let desk = world.open_ready().await;
+    let hours = |hours: i64| Timestamp::from_unix_millis(BEGIN.unix_millis() + hours * 3_600_000);
+    for jump in [-2, 1, -1, 24, -24] {
+        let first = desk.submit_one().await;
+        let lease = desk.claim_one(Stage::Hash).await;
+        world.wall.set(hours(jump));
+        assert_eq!(desk.claim_ids(10).await, [], "{jump} h: nobody takes it over");
+        assert_eq!(desk.renew(lease.token, 10).await, Renewed::Kept, "{jump} h");
+        let second = desk.submit_one().await;
+        let other = desk.claim_one(Stage::Hash).await;
+        assert_eq!(other.token.job, second, "{jump} h: the queue goes on");
+        assert_eq!(desk.settle(other.token, again(5)).await, Settled::Stored);
+        world.steady.advance(LEASE);
+        let mut due = desk.claim_ids(10).await;
+        due.sort();
+        let mut expected = [first, second];
+        expected.sort();
+        assert_eq!(due, expected, "{jump} h: the lapsed one is taken over, and the delayed one comes");
+        assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Lost);
+        for id in [first, second] {
+            desk.store.cancel(&super::world::bucket(), id).await.expect("it is cancelled");
+        }
+    }
+}
+
+/// Failure rule A8: what is lapsed for long and was not taken up is told, and it is nothing as soon as somebody claims.
+pub(crate) async fn a_lease_that_nobody_takes_up_is_told(world: World) {
+    let desk = world.open_ready().await;
+    desk.submit_one().await;
+    desk.claim_one(Stage::Hash).await;
+    let overdue = async || desk.store.overdue(LEASE).await.expect("the leases are counted");
+    world.pass(LEASE * 2 - Duration::from_secs(1));
+    assert_eq!(overdue().await, 0, "it has lapsed, but not for long");
+    world.pass(Duration::from_secs(2));
+    assert_eq!(overdue().await, 1);
+    desk.claim_one(Stage::Hash).await;
+    assert_eq!(overdue().await, 0);
 }

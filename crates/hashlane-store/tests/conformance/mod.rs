@@ -48,6 +48,8 @@ macro_rules! suite {
                 a_lapsed_lease_is_taken_over_and_the_old_token_is_refused,
                 a_lapsed_lease_that_nobody_took_can_still_settle,
                 a_lapsed_job_shows_as_waiting,
+                a_lease_that_nobody_takes_up_is_told,
+                a_wall_clock_that_jumps_takes_no_lease_away_and_holds_nobody_up,
                 a_checkpoint_goes_to_the_next_holder_whatever_ended_the_lease,
                 a_checkpoint_ends_with_the_hashing,
                 an_attempt_given_back_is_not_counted,

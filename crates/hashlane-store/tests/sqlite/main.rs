@@ -7,6 +7,7 @@ mod crashes;
 mod files;
 mod migrations;
 mod plans;
+mod rot;
 
 use conformance::world::World;
 

@@ -10,7 +10,7 @@ use hashlane_store::{JobStore, QueueDefaults, StoreOptions};
 use rusqlite::Connection;
 
 /// Each statement that reads or finds rows, and what its plan must use; the words must come in this order.
-const PLANS: [(&str, &str, &[&str]); 32] = [
+const PLANS: [(&str, &str, &[&str]); 35] = [
     ("claim", include_str!("../../src/sqlite/claim.sql"), &["SEARCH live USING INDEX live_ready (queue=?)"]),
     (
         "claim_due",
@@ -22,6 +22,13 @@ const PLANS: [(&str, &str, &[&str]); 32] = [
         include_str!("../../src/sqlite/claim_next.sql"),
         &["SEARCH live USING COVERING INDEX live_due (stage=? AND due_ms>?)"],
     ),
+    (
+        "overdue",
+        include_str!("../../src/sqlite/overdue.sql"),
+        &["SEARCH live USING COVERING INDEX live_due (stage=? AND due_ms>? AND due_ms<?)"],
+    ),
+    ("claim_suspect", include_str!("../../src/sqlite/claim_suspect.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
+    ("cleared", include_str!("../../src/sqlite/cleared.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
     ("claim_ready", include_str!("../../src/sqlite/claim_ready.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
     ("claim_lease", include_str!("../../src/sqlite/claim_lease.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
     ("claim_defer", include_str!("../../src/sqlite/claim_defer.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
