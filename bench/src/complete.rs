@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::End;
 use crate::callbacks::Callbacks;
 use crate::cpu;
 use crate::failure::Failure;
@@ -17,13 +18,13 @@ const DELIVERED: &str = "hashlane_callbacks_total{kind=\"url\",outcome=\"deliver
 
 /// Submits all jobs, without callbacks and with, and waits until every one has ended. Afterwards, outside of the time, every
 /// accepted job is asked for: one that is missing or did not succeed is a failure of the measurement.
-pub async fn measure(binary: &Path, jobs: usize, connections: usize) -> Result<(), Failure> {
+pub async fn measure(binary: &Path, jobs: usize, connections: usize, ends: &[End]) -> Result<(), Failure> {
     println!("\n## complete: submit to the end of a job while others are submitted (4 KiB objects, SHA-256)\n");
     println!(
         "| until | jobs | connections | seconds | jobs/s | server CPU \u{b5}s per job | peak memory MiB |\n\
          |---|---:|---:|---:|---:|---:|---:|"
     );
-    for with_callbacks in [false, true] {
+    for with_callbacks in ends.iter().map(|end| *end == End::Callback) {
         let server = Server::start(binary).await?;
         put_small_objects(&server)?;
         let callbacks = Callbacks::listen().await?;

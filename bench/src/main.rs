@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bare;
 mod callbacks;
@@ -60,6 +60,9 @@ enum Measurement {
     Reading(ReadingArgs),
     /// The job store alone, empty and beside many jobs
     Store(StoreArgs),
+    /// Nothing: only the facts of the machine, which head every record
+    #[command(hide = true)]
+    Machine,
     /// The bare HTTP server that `submit` compares with; prints its address
     #[command(hide = true)]
     Bare,
@@ -88,6 +91,18 @@ struct CompleteArgs {
     /// Over how many connections they are submitted
     #[arg(long, default_value_t = 64)]
     connections: usize,
+    /// Until what; without it, once each
+    #[arg(long)]
+    until: Option<End>,
+}
+
+/// When a job counts as complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum End {
+    /// Its result is stored.
+    Result,
+    /// Its callback was answered.
+    Callback,
 }
 
 /// What `latency` measures.
@@ -162,6 +177,12 @@ struct StoreArgs {
     /// And, apart from that, beside how many waiting ones
     #[arg(long, default_value_t = 1_000_000)]
     waiting: usize,
+    /// How many pairs of empty and filled store each; their median counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Where the filled stores are kept for the next measurement (10 million jobs take 3 GB and some minutes)
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -191,21 +212,26 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
     match &cli.measurement {
         Measurement::All => {
             submit::measure(binary, &[1, 64, 256], 5, 3).await?;
-            complete::measure(binary, 100_000, 64).await?;
+            complete::measure(binary, 100_000, 64, &[End::Result, End::Callback]).await?;
             latency::measure(binary, 300).await?;
             large::measure(binary, 2048, 3).await?;
             release::measure(binary, 20_000, 4_000, 3).await?;
-            store::measure(100_000, 1_000_000, 1_000_000).await
+            store::measure(100_000, 1_000_000, 1_000_000, 3, None).await
         }
         Measurement::Submit(args) => submit::measure(binary, &args.connections, args.seconds, args.rounds).await,
-        Measurement::Complete(args) => complete::measure(binary, args.jobs, args.connections).await,
+        Measurement::Complete(args) => {
+            let ends = args.until.map_or(vec![End::Result, End::Callback], |end| vec![end]);
+            complete::measure(binary, args.jobs, args.connections, &ends).await
+        }
         Measurement::Latency(args) => latency::measure(binary, args.jobs).await,
-        Measurement::Store(args) => store::measure(args.jobs, args.finished, args.waiting).await,
-        // Served above.
-        Measurement::Bare => Ok(()),
         Measurement::Several(args) => several::measure(binary, args.mebibytes, &args.algorithms, args.rounds).await,
         Measurement::Release(args) => release::measure(binary, args.jobs, args.files, args.rounds).await,
         Measurement::Reading(args) => reading::measure(&args.folder, &args.algorithms, args.rounds),
+        Measurement::Store(args) => {
+            store::measure(args.jobs, args.finished, args.waiting, args.rounds, args.keep.as_deref()).await
+        }
+        // Served above, or printed.
+        Measurement::Bare | Measurement::Machine => Ok(()),
         Measurement::Large(args) => large::measure(binary, args.mebibytes, args.rounds).await,
     }
 }

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::cpu;
 use crate::failure::Failure;
+use crate::quantile::median;
 
 /// Calls that are made at once, as by so many connections.
 const CALLS: usize = 256;
@@ -28,37 +29,115 @@ const LEASE: Duration = Duration::from_secs(3600);
 /// Jobs of the first page of a list, as the wire gives them by default.
 const PAGE: usize = 10;
 
-/// Measures an empty store; then one with so many finished jobs; then one with so many waiting jobs.
-pub async fn measure(jobs: usize, finished: usize, waiting: usize) -> Result<(), Failure> {
+/// Measures rounds of a pair, an empty store and one with so many finished jobs; then the same with so many waiting jobs. Prints
+/// medians of the rounds. With `kept`, the filled stores stay in that folder: the next measurement only adds what is missing.
+pub async fn measure(
+    jobs: usize,
+    finished: usize,
+    waiting: usize,
+    rounds: usize,
+    kept: Option<&Path>,
+) -> Result<(), Failure> {
     println!("\n## store: its verbs without HTTP, {CALLS} calls at once\n");
     println!(
-        "| beside | verb | per second | CPU \u{b5}s | of empty |\n\
-         |---|---|---:|---:|---:|"
+        "| beside | verb | per second | CPU \u{b5}s | empty: per second | CPU \u{b5}s | of empty |\n\
+         |---|---|---:|---:|---:|---:|---:|"
     );
-    let mut empty = Vec::new();
-    for (ended, held) in [(0, 0), (finished, 0), (0, waiting)] {
-        if ended + held == 0 && !empty.is_empty() {
+    let mut notes = String::new();
+    for fill in [Fill { finished, waiting: 0 }, Fill { finished: 0, waiting }] {
+        if fill.finished + fill.waiting == 0 {
             continue;
         }
-        let folder = tempfile::tempdir()?;
-        let desk = Desk::open(folder.path()).await?;
-        desk.fill(ended, held).await?;
-        let verbs = desk.verbs(jobs).await?;
-        for (number, verb) in verbs.iter().enumerate() {
-            let ratio = empty.get(number).map_or(1.0, |first: &Verb| verb.rate / first.rate);
-            let beside = format!("{ended} finished, {held} waiting");
-            println!("| {beside} | {} | {:.0} | {:.1} | {ratio:.2} |", verb.name, verb.rate, verb.cpu_us);
+        let temporary = tempfile::tempdir()?;
+        let folder = kept.unwrap_or(temporary.path()).join(fill.folder());
+        std::fs::create_dir_all(&folder)?;
+        fill.bring(&folder).await?;
+        let mut measured: Vec<Vec<(Verb, Verb)>> = Vec::new();
+        for _ in 0..rounds.max(1) {
+            let nothing = tempfile::tempdir()?;
+            let of_empty = round(nothing.path(), jobs).await?;
+            let of_full = round(&folder, jobs).await?;
+            measured.push(of_empty.into_iter().zip(of_full).collect());
         }
-        if empty.is_empty() {
-            empty = verbs;
+        for number in 0..measured.first().map_or(0, Vec::len) {
+            let of =
+                |what: fn(&(Verb, Verb)) -> f64| median(measured.iter().map(|verbs| what(&verbs[number])).collect());
+            println!(
+                "| {} | {} | {:.0} | {:.1} | {:.0} | {:.1} | {:.2} |",
+                fill.words(),
+                measured[0][number].0.name,
+                of(|(_, full)| full.rate),
+                of(|(_, full)| full.cpu_us),
+                of(|(empty, _)| empty.rate),
+                of(|(empty, _)| empty.cpu_us),
+                of(|(empty, full)| full.rate / empty.rate),
+            );
         }
-        desk.store.close().await;
-        if ended > 0 {
-            let bytes = std::fs::metadata(folder.path().join("jobs.db"))?.len();
-            println!("\nThe file has {:.0} bytes per finished job.\n", bytes as f64 / (ended + jobs) as f64);
+        if fill.finished > 0 {
+            let bytes = std::fs::metadata(folder.join("jobs.db"))?.len();
+            let desk = Desk::open(&folder).await?;
+            let ended = desk.store.counts().await?.succeeded;
+            desk.store.close().await;
+            let each = bytes as f64 / ended as f64;
+            notes = format!("\nThe file has {each:.0} bytes per finished job, {bytes} for {ended}.");
         }
     }
+    println!("{notes}\n{jobs} jobs go through each store, {} rounds.", rounds.max(1));
     Ok(())
+}
+
+/// What a store holds before it is measured.
+#[derive(Debug, Clone, Copy)]
+struct Fill {
+    finished: usize,
+    waiting: usize,
+}
+
+impl Fill {
+    fn folder(self) -> String {
+        format!("{}-finished-{}-waiting", self.finished, self.waiting)
+    }
+
+    fn words(self) -> String {
+        format!("{} finished, {} waiting", self.finished, self.waiting)
+    }
+
+    /// Adds what a store lacks, and says now and then how far it is.
+    async fn bring(self, folder: &Path) -> Result<(), Failure> {
+        const STEP: usize = 100_000;
+        let desk = Desk::open(folder).await?;
+        loop {
+            let counts = desk.store.counts().await?;
+            let (ended, waiting) = (counts.succeeded as usize, counts.waiting as usize);
+            if ended < self.finished {
+                // Those of a filling that was broken off come first.
+                let step = if waiting > 0 { waiting } else { (self.finished - ended).min(STEP) };
+                if waiting == 0 {
+                    desk.submit(step).await?;
+                }
+                for leases in desk.claim(step).await? {
+                    desk.settle(leases).await?;
+                }
+            } else if waiting < self.waiting {
+                desk.submit((self.waiting - waiting).min(STEP)).await?;
+            } else {
+                break;
+            }
+            if ended + waiting > 0 && (ended + waiting) % 1_000_000 == 0 {
+                eprintln!("filled with {ended} finished, {waiting} waiting");
+            }
+        }
+        desk.store.close().await;
+        Ok(())
+    }
+}
+
+/// Opens a store, measures its verbs and closes it.
+async fn round(folder: &Path, jobs: usize) -> Result<Vec<Verb>, Failure> {
+    let desk = Desk::open(folder).await?;
+    let verbs = desk.verbs(jobs).await?;
+    desk.store.close().await;
+    Ok(verbs)
 }
 
 struct Verb {
@@ -106,22 +185,6 @@ impl Desk {
             user_data: None,
             callback: CallbackRequest { address: CallbackAddress::Queue, format: None },
         }
-    }
-
-    /// Brings the store to so many finished and so many waiting jobs.
-    async fn fill(&self, finished: usize, waiting: usize) -> Result<(), Failure> {
-        const STEP: usize = 100_000;
-        let mut left = finished;
-        while left > 0 {
-            let step = left.min(STEP);
-            self.submit(step).await?;
-            for leases in self.claim(step).await? {
-                self.settle(leases).await?;
-            }
-            left -= step;
-        }
-        self.submit(waiting).await?;
-        Ok(())
     }
 
     async fn verbs(&self, jobs: usize) -> Result<Vec<Verb>, Failure> {
