@@ -183,6 +183,8 @@ def main():
     given = parser.parse_args()
     if given.only_install:
         return
+    # Also when it is told to end, what it started ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before the last round"))
     names = given.only.split(",")
     rates = {name: [] for name in names}
     for _ in range(given.rounds):
