@@ -34,6 +34,9 @@ def main():
             results[number] = digest.delay(f"{folder}/small-{number % 256}").id
 
     server = redis.Redis.from_url(os.environ["QUEUE_URL"])
+    # Once this one is done the worker is ready.
+    digest.delay(f"{folder}/small-0").get(timeout=30)
+    wanted = count + 1
     started = time.perf_counter()
     submitters = [threading.Thread(target=submit, args=(first,)) for first in range(threads)]
     for submitter in submitters:
@@ -42,7 +45,7 @@ def main():
         submitter.join()
     submitted = time.perf_counter() - started
     # The number of keys costs nothing to ask for; only once there are enough of them are the results counted.
-    while server.dbsize() < count or sum(1 for _ in server.scan_iter("celery-task-meta-*", count=10_000)) < count:
+    while server.dbsize() < wanted or sum(1 for _ in server.scan_iter("celery-task-meta-*", count=10_000)) < wanted:
         time.sleep(0.02)
     seconds = time.perf_counter() - started
     for task in results[::97]:
