@@ -1,6 +1,7 @@
 """Callbacks to message queues: one suite that every kind of broker passes."""
 
 import json
+import time
 import xml.etree.ElementTree as ElementTree
 
 import objects
@@ -155,6 +156,25 @@ def test_a_broker_that_is_killed_in_the_middle_gets_every_callback(broker, servi
     assert set(events) == ids
     assert all(len(it) == 1 for it in events.values()), "what arrives twice is the same event"
     for job_id in ids:
+        delivery(service, job_id, "delivered")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_broker_that_is_down_for_a_minute_gets_what_became_due_meanwhile(broker, service):
+    name = "minute"
+    broker.declare(name)
+    before = {submit_tdmq(service, name) for _ in range(50)}
+    taken = gather(broker, name, before)
+    broker.kill()
+    came_down = time.monotonic()
+    ids = {submit_tdmq(service, name) for _ in range(500)}
+    until("a minute to pass", lambda: time.monotonic() - came_down >= 60, 90, every=0.5)
+    assert all(service.admin_job(job_id)["delivery"]["state"] != "failed" for job_id in ids), "none is given up"
+    broker.start()
+    taken += gather(broker, name, ids)
+    assert {it.headers["x-ci-job-id"] for it in taken} == before | ids
+    for job_id in before | ids:
         delivery(service, job_id, "delivered")
 
 
