@@ -29,6 +29,7 @@ use crate::answer_body::AnswerBody;
 use crate::body::RequestBody;
 use crate::connection::Respond;
 use crate::listener::{Listening, listen};
+use crate::rates::Rates;
 use crate::refusal::Refusal;
 use crate::{Limits, Tls, routes};
 
@@ -61,7 +62,10 @@ pub struct ApiOptions {
 pub fn serve_api(listener: TcpListener, store: JobStore, engine: Engine, options: ApiOptions) -> Listening {
     let limits = options.limits.clone();
     let sync_turns = Semaphore::new(engine.awaited_slots().max(1));
+    let names = options.keys.iter().map(|key| key.id.as_str());
+    let rates = Rates::new(limits.requests_per_second, names, options.clock.now());
     let api = Api {
+        rates,
         store,
         engine,
         access: Access::new(options.keys, options.sign_rules, options.require_signed_body, options.error_dialect),
@@ -88,6 +92,7 @@ pub(crate) struct Api {
     /// One for each synchronous hash that may run.
     pub(crate) sync_turns: Semaphore,
     access: Access,
+    rates: Rates,
     hosts: HostRules,
 }
 
@@ -153,6 +158,7 @@ impl Api {
             seen.face = face(call);
         }
         let key = self.access.admit(&head, presented, body, self.clock.now()).await?;
+        self.rates.spend(&key.id, self.clock.now())?;
         let call = call?;
         key.permit(&call, &address)?;
         let client = is_for_its_client_only(&call).then(|| body.client().clone());

@@ -23,6 +23,7 @@ mod list_queues;
 mod list_services;
 mod listener;
 mod open_service;
+mod rates;
 mod recorder;
 mod refusal;
 mod routes;

@@ -1,7 +1,7 @@
 //! Bounds of requests and connections.
 //!
 //! Every wait and every buffer of the listeners has its bound here. What is left out on purpose: bounds of single
-//! fields, which the wire knows, and rates per key, which come with their own issue.
+//! fields, which the wire knows.
 
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Limits {
     pub sync_object_bytes: Option<u64>,
     /// For a whole synchronous hash, from the request to its answer.
     pub sync_timeout: Duration,
+    /// Requests of one access key in a second; further ones are answered 503 `SlowDown`. 0 is no limit.
+    pub requests_per_second: u32,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             head_bytes_max: 16 * 1024,
             sync_object_bytes: Some(128 << 20),
             sync_timeout: Duration::from_secs(10),
+            requests_per_second: 0,
         }
     }
 }

@@ -77,6 +77,7 @@ fn describe() {
     describe_gauge!("hashlane_callbacks_due", "Callbacks to be delivered, now or later.");
     describe_counter!("hashlane_callbacks_total", "Attempts at callbacks, by kind of target and outcome.");
     describe_counter!("hashlane_hashed_bytes_total", Unit::Bytes, "Object bytes hashed, by algorithm.");
+    describe_counter!("hashlane_rate_refusals_total", "Requests refused because their access key made too many.");
     describe_gauge!("hashlane_lanes_busy", "Messages being hashed right now.");
 }
 
@@ -93,6 +94,7 @@ fn start_at_zero() {
         counter!("hashlane_hashed_bytes_total", "algorithm" => algorithm.name()).absolute(0);
     }
     gauge!("hashlane_lanes_busy").set(0.0);
+    counter!("hashlane_rate_refusals_total").absolute(0);
     counter!("hashlane_http_requests_total", "route" => "submit_job", "status" => "200").absolute(0);
     // A histogram is shown from the moment on when it is named.
     let _ = histogram!("hashlane_http_request_seconds", "route" => "submit_job");

@@ -82,6 +82,7 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
     pub(crate) connections: usize,
     pub(crate) connections_per_ip: usize,
+    pub(crate) requests_per_second: u32,
 }
 
 /// The whole configuration.
@@ -249,13 +250,11 @@ fn read<'a>(
             "1024",
             count::<1, 1_000_000>,
         )?),
+        requests_per_second: limits_table
+            .read("requests_per_second", Kind::Number, "0", count::<0, 1_000_000_000>)
+            .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX))?,
         submit_twice_window: limits_table.read("submit_twice_window", Kind::Quantity, "60s", duration)?,
     };
-    let rate = limits_table.read("requests_per_second", Kind::Number, "0", count::<0, 1_000_000_000>)?;
-    if rate > 0 {
-        let danger = "requests would come in without the limit you ask for";
-        later.push(Later::refused(&limits_table, "requests_per_second", danger));
-    }
     limits_table.close()?;
 
     let queue = root.section("queue")?;

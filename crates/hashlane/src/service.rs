@@ -314,6 +314,7 @@ fn api_options(config: &Config, credentials: &Credentials, keys: Vec<AccessKey>,
             body_bytes: config.limits.body_bytes,
             sync_object_bytes: config.limits.sync_object_bytes,
             sync_timeout: config.limits.sync_timeout,
+            requests_per_second: config.limits.requests_per_second,
             connections_max: config.limits.connections,
             connections_per_ip_max: config.limits.connections_per_ip,
             ..Limits::default()

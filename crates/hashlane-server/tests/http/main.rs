@@ -16,6 +16,7 @@ mod jobs;
 mod line_breaks;
 mod mutations;
 mod queues;
+mod rates;
 mod replay;
 mod server;
 mod services;
