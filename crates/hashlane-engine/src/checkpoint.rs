@@ -1,7 +1,7 @@
 //! Checkpoints: what the engine stores of an object that it is in the middle of, and what it believes of it later.
 //!
-//! It promises that a checkpoint is followed only for the object, the version and the algorithms that it was made of, and
-//! only when none of its bytes has changed since: it carries the identity of the version, and a seal over everything. What
+//! It promises that a checkpoint is followed only for the object and the version that it was made of, by who wants no other
+//! algorithms than it has, and only when none of its bytes has changed since: it carries the identity of the version, and a seal over everything. What
 //! does not fit is thrown away, and the object is read from its beginning. The seal guards against accidents; who can write
 //! to the job store can write results as well.
 //!
@@ -73,7 +73,14 @@ impl Checkpoints {
         Checkpoint::from_bytes(bytes)
     }
 
-    /// The state in a checkpoint, when it is of this version and of these algorithms.
+    /// The state that spares most, of those checkpoints that can be followed.
+    pub(crate) fn open_best(&self, checkpoints: &[Checkpoint], algorithms: &[Algorithm]) -> Option<State> {
+        let states = checkpoints.iter().filter_map(|checkpoint| self.open(checkpoint, algorithms));
+        states.max_by_key(State::message_bytes)
+    }
+
+    /// The state in a checkpoint, when it is of this version and has these algorithms. It may have more, which were asked for by
+    /// others who joined the reading; they are computed to the end with the rest.
     pub(crate) fn open(&self, checkpoint: &Checkpoint, algorithms: &[Algorithm]) -> Option<State> {
         let (bytes, seal) = checkpoint.as_bytes().split_last_chunk::<SEAL_BYTES>()?;
         if *seal != seal_of(&self.object, bytes) {
@@ -85,7 +92,8 @@ impl Checkpoints {
         if version != VERSION || identity != self.identity.as_bytes() {
             return None;
         }
-        State::from_bytes(state).filter(|state| state.algorithms().eq(algorithms.iter().copied()))
+        let has = |state: &State, wanted: Algorithm| state.algorithms().any(|algorithm| algorithm == wanted);
+        State::from_bytes(state).filter(|state| algorithms.iter().all(|algorithm| has(state, *algorithm)))
     }
 }
 

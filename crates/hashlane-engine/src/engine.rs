@@ -4,34 +4,29 @@
 //! budget, and that dropping a future stops its work within a chunk. It leaves out when to try again and what to tell
 //! clients beyond the [`JobError`]: the worker decides both.
 
+mod read;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use hashlane_job::{BucketName, FailureCode, FileFacts, JobError, ObjectRef};
-use hashlane_lanes::{Algorithm, Digest, Hasher, Platform, State};
+use hashlane_job::{BucketName, FailureCode, JobError, ObjectRef};
+use hashlane_lanes::{Digest, Platform};
 use tokio::task::spawn_blocking;
 
 use crate::bucket::{BucketConfig, Buckets};
 use crate::budget::Budget;
-use crate::checkpoint::{Checkpoints, first_bytes};
 use crate::error::EngineError;
-use crate::etag;
 use crate::hashed::{HashRequest, Hashed, Hold};
-use crate::local::Folder;
-use crate::objects::{self, Objects, Version};
-use crate::pool::{self, Course, Feeder, Input, Message, Pool, Read, Unread, check_size};
+use crate::pool::{self, Pool};
+use crate::reading::{Answer, Membership, Reading, Work};
+use crate::readings::Readings;
 use crate::schemes::Storage;
 use crate::storage::Attributes;
 
-/// How often a file is opened again that was modified this very moment. A kernel's tick is over after 10 ms; a file system
-/// that keeps whole seconds needs up to one.
-const FRESH_ATTEMPTS: usize = 600;
-/// The pause between two of these.
-const FRESH_PAUSE: Duration = Duration::from_millis(2);
+/// The counter of jobs that joined the reading of another.
+const JOINED: &str = "hashlane_reads_joined_total";
 
 /// The engine: cheap to clone. The threads stop when the last clone is dropped, or by [`Engine::stop`].
 #[derive(Clone, Debug)]
@@ -43,6 +38,7 @@ pub struct Engine {
 struct Inner {
     pool: Pool,
     buckets: Buckets,
+    readings: Arc<Readings>,
     object_bytes_max: Option<u64>,
     checkpoint_bytes: u64,
 }
@@ -103,6 +99,8 @@ impl Engine {
         let buckets = Buckets::open(buckets)?;
         let budget = Budget::deal(options.memory_bytes, threads)?;
         metrics::describe_counter!(pool::HASHED_BYTES, metrics::Unit::Bytes, "Bytes hashed, by algorithm.");
+        metrics::describe_counter!(JOINED, "Jobs that joined the reading of the same object by another job.");
+        metrics::counter!(JOINED).increment(0);
         metrics::describe_gauge!(pool::LANES_BUSY, "Objects that are being hashed now.");
         // So that it is there before the first object, however short that one stays.
         metrics::gauge!(pool::LANES_BUSY).increment(0.0);
@@ -110,10 +108,12 @@ impl Engine {
             .map_err(|error| EngineError::new(format!("the hashing threads cannot be started: {error}")))?;
         tracing::debug!(%platform, ?budget, "engine started");
         let EngineOptions { object_bytes_max, checkpoint_bytes, .. } = options;
-        Ok(Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max, checkpoint_bytes }) })
+        Ok(Engine {
+            inner: Arc::new(Inner { pool, buckets, readings: Arc::default(), object_bytes_max, checkpoint_bytes }),
+        })
     }
 
-    /// Hashes one object. Dropping the future stops the reading within a chunk and frees the slot.
+    /// Hashes one object by a reading of its own. Dropping the future stops the reading within a chunk and frees the slot.
     ///
     /// # Errors
     ///
@@ -121,8 +121,18 @@ impl Engine {
     /// [`FailureCode::Unreadable`] and [`FailureCode::Changed`] (may be retried) when reading failed or the object changed,
     /// [`FailureCode::Internal`] for a panic, a stopped engine, or no algorithm.
     pub async fn hash(&self, request: HashRequest) -> Result<Hashed, JobError> {
-        let terms = Terms { awaited: false, object_bytes_max: self.inner.object_bytes_max };
-        self.hash_on(terms, request).await
+        self.read_alone(self.job_terms(), request).await
+    }
+
+    /// Joins a reading of the object that is under way, or begins one that others can join. Here and now: jobs that join before
+    /// the first of them is waited for are sure to share. What the reading must prove to those who come late is told at the
+    /// head of `reading.rs`.
+    pub fn join(&self, request: HashRequest) -> Joined {
+        let membership = self.join_reading(&request, true);
+        if membership.is_shared() {
+            metrics::counter!(JOINED).increment(1);
+        }
+        Joined { engine: self.clone(), request, membership }
     }
 
     /// Hashes one object that somebody waits for: in a slot that jobs never take, and before them. An object of
@@ -132,17 +142,32 @@ impl Engine {
     ///
     /// Those of [`Engine::hash`].
     pub async fn hash_awaited(&self, request: HashRequest, object_bytes_max: Option<u64>) -> Result<Hashed, JobError> {
-        self.hash_on(Terms { awaited: true, object_bytes_max }, request).await
+        self.read_alone(Terms { awaited: true, object_bytes_max }, request).await
     }
 
-    async fn hash_on(&self, terms: Terms, request: HashRequest) -> Result<Hashed, JobError> {
+    async fn read_alone(&self, terms: Terms, request: HashRequest) -> Result<Hashed, JobError> {
         if request.algorithms.is_empty() {
-            return Err(JobError::permanent(FailureCode::Internal, "no algorithm was asked for"));
+            return Err(no_algorithm());
         }
-        match self.storage(&request.object.bucket)? {
-            Storage::Folder(folder) => self.hash_file(folder, terms, &request).await,
-            Storage::Objects(objects) => self.hash_object(objects, terms, &request).await,
+        let membership = self.inner.readings.alone(&request, |reading| self.work(terms, reading));
+        match membership.await {
+            Answer::Done(result) => result?.hashed(&request.algorithms),
+            // Only late members are told so, and who is alone is not late.
+            Answer::Anew => Err(JobError::temporary(FailureCode::Internal, "the reading was given up")),
         }
+    }
+
+    fn join_reading(&self, request: &HashRequest, may_be_late: bool) -> Membership {
+        let begin = |reading: &Arc<Reading>| self.work(self.job_terms(), reading);
+        self.inner.readings.join(request, may_be_late, begin)
+    }
+
+    fn work(&self, terms: Terms, reading: &Arc<Reading>) -> Work {
+        Box::pin(self.inner.clone().read(terms, reading.clone()))
+    }
+
+    fn job_terms(&self) -> Terms {
+        Terms { awaited: false, object_bytes_max: self.inner.object_bytes_max }
     }
 
     /// Stores the digest as user metadata `x-cos-meta-<algorithm>` of the very version that was hashed.
@@ -152,7 +177,7 @@ impl Engine {
     /// [`FailureCode::HeaderDenied`] when the storage keeps no metadata or does not let us write it, with the reason;
     /// [`FailureCode::Changed`] when the object is not the version that was hashed any more.
     pub async fn add_to_header(&self, object: &ObjectRef, hashed: &Hashed, digest: Digest) -> Result<(), JobError> {
-        match (&hashed.hold, self.storage(&object.bucket)?) {
+        match (&hashed.hold, self.inner.storage(&object.bucket)?) {
             (Hold::File(file), Storage::Folder(_)) => {
                 let file = file.clone();
                 let written = spawn_blocking(move || file.write_header(&digest)).await;
@@ -231,158 +256,61 @@ impl Engine {
     pub(crate) fn open_storage(&self, bucket: &BucketName) -> Option<&Storage> {
         self.inner.buckets.storage(bucket)
     }
+}
 
+impl Inner {
     fn storage(&self, bucket: &BucketName) -> Result<&Storage, JobError> {
         let missing = || JobError::permanent(FailureCode::NotFound, "the bucket is not configured on this server");
-        self.inner.buckets.storage(bucket).ok_or_else(missing)
+        self.buckets.storage(bucket).ok_or_else(missing)
+    }
+}
+
+/// A job that joined a reading, see [`Engine::join`]. Dropping it leaves the reading, which ends within a chunk when nobody is
+/// left and otherwise goes on for the others.
+#[must_use = "it is waited for with `Joined::hashed`"]
+pub struct Joined {
+    engine: Engine,
+    request: HashRequest,
+    membership: Membership,
+}
+
+impl Joined {
+    /// Whether another job began the reading, so that this one takes no slot of the engine.
+    pub fn is_shared(&self) -> bool {
+        self.membership.is_shared()
     }
 
-    async fn hash_file(&self, folder: &Arc<Folder>, terms: Terms, request: &HashRequest) -> Result<Hashed, JobError> {
-        if request.object.key.ends_with('/') {
-            return hash_marker(folder, request).await;
+    /// What came of it, as from [`Engine::hash`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::hash`].
+    pub async fn hashed(self) -> Result<Hashed, JobError> {
+        let Joined { engine, request, membership } = self;
+        if request.algorithms.is_empty() {
+            return Err(no_algorithm());
         }
-        let algorithms = without_repeats(&request.algorithms);
-        for _ in 0..FRESH_ATTEMPTS {
-            let message = Message {
-                algorithms: algorithms.clone(),
-                input: Input::File { folder: folder.clone(), key: request.object.key.clone() },
-                bytes_max: terms.object_bytes_max,
-                course: self.file_course(terms, request),
-                progress: request.progress.clone(),
-            };
-            let seat = self.inner.pool.seat(terms.awaited).await?;
-            let read = match self.inner.pool.submit(message, seat)?.read().await {
-                Ok(read) => read,
-                Err(Unread::Failed(error)) => return Err(error),
-                Err(Unread::TooFresh) => {
-                    tokio::time::sleep(FRESH_PAUSE).await;
-                    continue;
-                }
-            };
-            let digests = in_order(&request.algorithms, &read)?;
-            let Some(file) = read.file else { break };
-            let facts = FileFacts {
-                digests,
-                size_bytes: read.message_bytes,
-                etag: file.etag(),
-                modified: file.identity().modified(),
-            };
-            return Ok(Hashed { facts, hold: Hold::File(Arc::new(file)) });
-        }
-        Err(JobError::temporary(FailureCode::Changed, "the object is being written all the time"))
-    }
-
-    /// How a file is gone on with. Who waits for a digest begins anew: there is no lease to keep a checkpoint.
-    fn file_course(&self, terms: Terms, request: &HashRequest) -> Course {
-        if terms.awaited {
-            return Course::Whole;
-        }
-        Course::File {
-            object: request.object.clone(),
-            checkpoint: request.checkpoint.clone(),
-            every_bytes: self.inner.checkpoint_bytes,
-        }
-    }
-
-    /// How an object of a store is gone on with, and how many of its bytes need not be read.
-    fn object_course(
-        &self,
-        terms: Terms,
-        request: &HashRequest,
-        version: &Version,
-        algorithms: &[Algorithm],
-    ) -> (Course, u64) {
-        let every_bytes = self.inner.checkpoint_bytes;
-        let early = request.progress.is_early();
-        let first_bytes = first_bytes(every_bytes, early);
-        let words = version.words().filter(|_| !terms.awaited && version.size_bytes > first_bytes);
-        let Some(words) = words else { return (Course::Whole, 0) };
-        let checkpoints = Checkpoints::new(request.object.clone(), words, every_bytes);
-        let checkpoints = if early { checkpoints.early() } else { checkpoints };
-        let state = request.checkpoint.as_ref().and_then(|checkpoint| checkpoints.open(checkpoint, algorithms));
-        let state = state.filter(|state| state.message_bytes() <= version.size_bytes);
-        let begin = state.as_ref().map_or(0, State::message_bytes);
-        if begin > 0 {
-            tracing::info!(key = request.object.key, begin, "hashing goes on in the middle of the object");
-        }
-        (Course::Object { checkpoints, state }, begin)
-    }
-
-    async fn hash_object(&self, objects: &Objects, terms: Terms, request: &HashRequest) -> Result<Hashed, JobError> {
-        let key = &request.object.key;
-        // Before anything is asked of the storage: see the head of pool.rs.
-        let seat = self.inner.pool.seat(terms.awaited).await?;
-        let version = objects.stat(key).await?;
-        check_size(version.size_bytes, terms.object_bytes_max)?;
-
-        let mut algorithms = without_repeats(&request.algorithms);
-        // Nothing but the content identifies such an object, so its ETag is that of an upload: the MD5.
-        let etag_of_content = version.etag.is_none() && !version.tells_modified;
-        if etag_of_content && !algorithms.contains(&Algorithm::Md5) {
-            algorithms.push(Algorithm::Md5);
-        }
-
-        let (course, begin) = self.object_course(terms, request, &version, &algorithms);
-        request.progress.begin(begin, version.size_bytes);
-        let (feeder, input) = Feeder::new(self.inner.pool.thread(&seat));
-        let message = Message { algorithms, input, bytes_max: None, course, progress: request.progress.clone() };
-        let ticket = self.inner.pool.submit(message, seat)?;
-        let mut reader = objects.read(key, &version, begin, self.inner.pool.piece_bytes()).await?;
-        while let Some(buffer) = reader.next().await? {
-            if !feeder.feed(buffer).await {
-                break;
-            }
-        }
-        feeder.end().await;
-        let read = match ticket.read().await {
-            Ok(read) => read,
-            Err(Unread::Failed(error)) => return Err(error),
-            Err(Unread::TooFresh) => return Err(objects::changed()),
+        let answer = match membership.await {
+            // The object may have changed, or the reading failed, before the job came. The next reading is one that it is not
+            // late for, so that this is the last time.
+            Answer::Anew if !request.progress.is_leaving() => engine.join_reading(&request, false).await,
+            answer => answer,
         };
-        if read.message_bytes != version.size_bytes || objects.stat(key).await? != version {
-            return Err(objects::changed());
+        match answer {
+            Answer::Done(result) => result?.hashed(&request.algorithms),
+            Answer::Anew => Err(pool::stopping()),
         }
-        let etag = match &version.etag {
-            Some(etag) => etag::quoted(etag),
-            None if etag_of_content => etag::of_content(&digest_of(&read, Algorithm::Md5)?),
-            None => etag::of_version(key, version.size_bytes, version.modified),
-        };
-        let digests = in_order(&request.algorithms, &read)?;
-        let facts = FileFacts { digests, size_bytes: read.message_bytes, etag, modified: version.modified };
-        Ok(Hashed { facts, hold: Hold::Object { generation: version.generation } })
+    }
+}
+
+impl std::fmt::Debug for Joined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Joined").field("request", &self.request).finish_non_exhaustive()
     }
 }
 
-/// The marker of a folder: an object without content, so that there is nothing to read.
-async fn hash_marker(folder: &Arc<Folder>, request: &HashRequest) -> Result<Hashed, JobError> {
-    let (folder, key) = (folder.clone(), request.object.key.clone());
-    let opened = spawn_blocking(move || folder.open_marker_of(&key)).await;
-    let failed = |_| Err(JobError::permanent(FailureCode::Internal, "opening the object failed"));
-    let marker = opened.unwrap_or_else(failed)?;
-    let digests = request.algorithms.iter().map(|algorithm| Hasher::digest(*algorithm, b"")).collect();
-    let facts = FileFacts { digests, size_bytes: 0, etag: marker.head.etag.clone(), modified: marker.head.modified };
-    Ok(Hashed { facts, hold: Hold::Marker(Arc::new(marker)) })
-}
-
-/// The algorithms, each once: a lane hashes a message once.
-fn without_repeats(asked: &[Algorithm]) -> Vec<Algorithm> {
-    let mut once = Vec::with_capacity(Algorithm::ALL.len());
-    for algorithm in asked {
-        if !once.contains(algorithm) {
-            once.push(*algorithm);
-        }
-    }
-    once
-}
-
-/// The digests in the order asked, as often as asked.
-fn in_order(asked: &[Algorithm], read: &Read) -> Result<Vec<Digest>, JobError> {
-    asked.iter().map(|algorithm| digest_of(read, *algorithm)).collect()
-}
-
-fn digest_of(read: &Read, algorithm: Algorithm) -> Result<Digest, JobError> {
-    let missing = || JobError::permanent(FailureCode::Internal, "a digest is missing");
-    read.digests.iter().find(|digest| digest.algorithm() == algorithm).copied().ok_or_else(missing)
+fn no_algorithm() -> JobError {
+    JobError::permanent(FailureCode::Internal, "no algorithm was asked for")
 }
 
 fn of_bucket(bucket: &BucketName, error: &EngineError) -> EngineError {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hashlane_job::{Checkpoint, FileFacts, ObjectRef};
-use hashlane_lanes::Algorithm;
+use hashlane_job::{Checkpoint, FailureCode, FileFacts, JobError, ObjectRef, Timestamp};
+use hashlane_lanes::{Algorithm, Digest};
 
 use crate::ReadProgress;
 use crate::local::{LocalObject, OpenFile};
@@ -31,8 +31,34 @@ pub struct Hashed {
     pub(crate) hold: Hold,
 }
 
-/// What identifies the version that was hashed.
+/// What came of reading an object, for everybody who waited for it.
 #[derive(Debug)]
+pub(crate) struct Whole {
+    /// Of every algorithm that anybody asked for.
+    pub(crate) digests: Vec<Digest>,
+    pub(crate) size_bytes: u64,
+    pub(crate) etag: String,
+    pub(crate) modified: Timestamp,
+    pub(crate) hold: Hold,
+}
+
+impl Whole {
+    /// What somebody asked for: his digests in the order asked, as often as asked.
+    pub(crate) fn hashed(&self, asked: &[Algorithm]) -> Result<Hashed, JobError> {
+        let digests = asked.iter().map(|algorithm| self.digest(*algorithm)).collect::<Result<_, _>>()?;
+        let Whole { size_bytes, modified, .. } = *self;
+        let facts = FileFacts { digests, size_bytes, etag: self.etag.clone(), modified };
+        Ok(Hashed { facts, hold: self.hold.clone() })
+    }
+
+    fn digest(&self, algorithm: Algorithm) -> Result<Digest, JobError> {
+        let missing = || JobError::permanent(FailureCode::Internal, "a digest is missing");
+        self.digests.iter().find(|digest| digest.algorithm() == algorithm).copied().ok_or_else(missing)
+    }
+}
+
+/// What identifies the version that was hashed.
+#[derive(Debug, Clone)]
 pub(crate) enum Hold {
     /// The file itself.
     File(Arc<OpenFile>),

@@ -22,15 +22,17 @@ mod local;
 mod objects;
 mod pool;
 mod progress;
+mod reading;
+mod readings;
 mod schemes;
 mod storage;
 mod sum;
 
 pub use bucket::BucketConfig;
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Joined};
 pub use error::EngineError;
 pub use hashed::{HashRequest, Hashed};
-pub use progress::ReadProgress;
+pub use progress::{Meter, ReadProgress};
 pub use schemes::folder_url;
 pub use storage::{
     Attributes, Ending, ListPage, ListRequest, ListUploadsRequest, ListedObject, ObjectHead, ObjectStream, OpenObject,

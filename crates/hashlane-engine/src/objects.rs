@@ -50,6 +50,11 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    /// Whether another content would have another version, as far as the store can tell: it has an ETag, and not a weak one.
+    pub(crate) fn is_strong(&self) -> bool {
+        self.etag.as_ref().is_some_and(|etag| !etag.starts_with("W/"))
+    }
+
     /// The version in words, for checkpoints; `None` where the store tells too little to know it again.
     pub(crate) fn words(&self) -> Option<String> {
         let etag = self.etag.as_ref()?;

@@ -1,7 +1,8 @@
 //! How far the reading of one object is, and where it could be taken up again.
 //!
-//! It promises numbers that only grow within one attempt, written by the hashing thread and read by whoever shows them; and
-//! the newest checkpoint, until somebody says that it is stored.
+//! It promises numbers that only grow within one reading, written by the hashing thread and read by whoever shows them; and
+//! the newest checkpoint, until somebody says that it is stored. Several jobs may follow one reading: each has a
+//! [`ReadProgress`] of its own, and all of them show the same [`Meter`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,15 +10,51 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashlane_job::Checkpoint;
 use tokio::sync::Notify;
 
-/// How far the reading of one object is; shared with whoever shows it.
+/// How far one reading is.
 #[derive(Debug, Default)]
-pub struct ReadProgress {
+pub struct Meter {
     /// Bytes read for hashing so far, those that a checkpoint spared included.
     pub read_bytes: AtomicU64,
     /// The object's length in bytes, 0 until known.
     pub total_bytes: AtomicU64,
     /// How many of the bytes a checkpoint spared: where this attempt began.
     pub spared_bytes: AtomicU64,
+    /// At least one of those who follow it leaves.
+    somebody_leaves: AtomicBool,
+}
+
+impl Meter {
+    /// An attempt begins at an object of this length, of which `read_bytes` need not be read again.
+    pub(crate) fn begin(&self, read_bytes: u64, total_bytes: u64) {
+        self.spared_bytes.store(read_bytes, Ordering::Relaxed);
+        self.read_bytes.store(read_bytes, Ordering::Relaxed);
+        self.total_bytes.store(total_bytes, Ordering::Relaxed);
+    }
+
+    /// More bytes were read.
+    pub(crate) fn advance(&self, bytes: usize) {
+        self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Whether it is worth asking everybody whether he leaves.
+    pub(crate) fn somebody_leaves(&self) -> bool {
+        self.somebody_leaves.load(Ordering::Acquire)
+    }
+
+    fn percent(&self) -> u8 {
+        let total = self.total_bytes.load(Ordering::Relaxed);
+        let read = self.read_bytes.load(Ordering::Relaxed).min(total);
+        match total {
+            0 => 0,
+            total => ((u128::from(read) * 100 / u128::from(total)) as u8).min(99),
+        }
+    }
+}
+
+/// How far a job's object is read; shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct ReadProgress {
+    meter: Mutex<Arc<Meter>>,
     checkpoint: Mutex<Option<Checkpoint>>,
     /// Rung for each checkpoint.
     bell: Arc<Notify>,
@@ -41,14 +78,14 @@ impl ReadProgress {
         self.early
     }
 
+    /// The meter of the reading that it follows now.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Percent, 0 to 99: only a job that succeeded is at 100.
     pub fn percent(&self) -> u8 {
-        let total = self.total_bytes.load(Ordering::Relaxed);
-        let read = self.read_bytes.load(Ordering::Relaxed).min(total);
-        match total {
-            0 => 0,
-            total => ((u128::from(read) * 100 / u128::from(total)) as u8).min(99),
-        }
+        self.meter().percent()
     }
 
     /// The newest checkpoint that is not stored yet.
@@ -61,33 +98,31 @@ impl ReadProgress {
         self.newest().take_if(|newest| newest == checkpoint);
     }
 
-    /// Asks for a last checkpoint; the hashing then ends with an error. An object that is small, or cannot be taken up in
-    /// the middle, ends without one.
+    /// Asks for a last checkpoint; the hashing then ends with an error, as soon as everybody asked for the end who follows the
+    /// same reading. An object that is small, or cannot be taken up in the middle, ends without one.
     pub fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
+        self.leaving.store(true, Ordering::SeqCst);
+        self.meter().somebody_leaves.store(true, Ordering::Release);
     }
 
     /// Whether somebody asked for the end.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
+        self.leaving.load(Ordering::SeqCst)
+    }
+
+    /// Shows this reading from now on.
+    pub(crate) fn follow(&self, meter: Arc<Meter>) {
+        *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = meter;
+        // Who asked for the end before asks this reading too.
+        if self.is_leaving() {
+            self.leave();
+        }
     }
 
     /// Here it could be taken up again.
     pub(crate) fn offer(&self, checkpoint: Checkpoint) {
         *self.newest() = Some(checkpoint);
         self.bell.notify_one();
-    }
-
-    /// An attempt begins at an object of this length, of which `read_bytes` need not be read again.
-    pub(crate) fn begin(&self, read_bytes: u64, total_bytes: u64) {
-        self.spared_bytes.store(read_bytes, Ordering::Relaxed);
-        self.read_bytes.store(read_bytes, Ordering::Relaxed);
-        self.total_bytes.store(total_bytes, Ordering::Relaxed);
-    }
-
-    /// More bytes were read.
-    pub(crate) fn advance(&self, bytes: usize) {
-        self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     fn newest(&self) -> MutexGuard<'_, Option<Checkpoint>> {
@@ -104,9 +139,8 @@ mod tests {
         for (read, total, percent) in
             [(0, 0, 0), (5, 0, 0), (0, 10, 0), (5, 10, 50), (10, 10, 99), (11, 10, 99), (u64::MAX, u64::MAX, 99)]
         {
-            let progress =
-                ReadProgress { read_bytes: read.into(), total_bytes: total.into(), ..ReadProgress::default() };
-            assert_eq!(progress.percent(), percent, "{read} of {total}");
+            let meter = Meter { read_bytes: read.into(), total_bytes: total.into(), ..Meter::default() };
+            assert_eq!(meter.percent(), percent, "{read} of {total}");
         }
     }
 

@@ -74,7 +74,8 @@ async fn hash(engine: &Engine, lease: &Lease, progress: Arc<ReadProgress>) -> Re
         checkpoint: lease.checkpoint.clone(),
         progress,
     };
-    let hashed = engine.hash(request).await?;
+    // Identical jobs read the object once; each is held to its own permission, lease and outcome.
+    let hashed = engine.join(request).hashed().await?;
     if job.add_to_header {
         let Some(digest) = hashed.facts.digests.first() else {
             return Err(JobError::permanent(FailureCode::Internal, "no digest was computed"));

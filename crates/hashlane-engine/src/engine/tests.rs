@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use hashlane_job::Checkpoint;
-use hashlane_lanes::Hasher;
+use hashlane_job::{Checkpoint, FileFacts};
+use hashlane_lanes::{Algorithm, Hasher};
 use opendal::raw::oio::{ReadStream, ReadStreamDyn, StreamRead, StreamReader};
 use opendal::raw::{
     OpCopy, OpCreateDir, OpList, OpPresign, OpRead, OpRename, OpStat, OpWrite, RpCreateDir, RpPresign, RpRead,
@@ -13,6 +13,7 @@ use opendal::raw::{
 use opendal::{Buffer, BytesRange, Capability, Error, ErrorKind, MetadataBuilder, OperationContext, Operator};
 
 use super::*;
+use crate::objects::{self, Objects};
 use crate::{BucketConfig, ReadProgress};
 
 const NAME: &str = "liar-1250000000";
@@ -195,7 +196,15 @@ fn engine(liar: Liar) -> Engine {
     let buckets = Buckets::of(vec![config], vec![Storage::Objects(Arc::new(objects))]);
     let budget = Budget { threads: 1, slots: 4, chunk_bytes: 4096, piece_bytes: 4096, awaited_slots: 0 };
     let pool = Pool::start(budget, Platform::detect()).expect("threads");
-    Engine { inner: Arc::new(Inner { pool, buckets, object_bytes_max: None, checkpoint_bytes: 4096 }) }
+    Engine {
+        inner: Arc::new(Inner {
+            pool,
+            buckets,
+            readings: Arc::default(),
+            object_bytes_max: None,
+            checkpoint_bytes: 4096,
+        }),
+    }
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -312,7 +321,7 @@ fn what_a_failed_attempt_has_hashed_is_not_asked_for_again() {
                 let algorithms = vec![Algorithm::Md5, Algorithm::Sha256];
                 let request = HashRequest { object, algorithms, checkpoint, progress: progress.clone() };
                 let result = engine(liar).hash(request).await.map(|hashed| hashed.facts.digests);
-                let spared_bytes = progress.spared_bytes.load(Ordering::Relaxed);
+                let spared_bytes = progress.meter().spared_bytes.load(Ordering::Relaxed);
                 (result, progress.checkpoint(), sent_bytes.load(Ordering::SeqCst), spared_bytes)
             }
         };
@@ -341,5 +350,97 @@ fn what_a_failed_attempt_has_hashed_is_not_asked_for_again() {
         let (result, none, sent_bytes, _) = attempt(Liar::default(), Some(checkpoint)).await;
         assert_eq!(result.expect("hashed"), expected);
         assert_eq!((none, sent_bytes), (None, OBJECT_BYTES as u64));
+    });
+}
+
+fn request(algorithm: Algorithm) -> HashRequest {
+    let object = ObjectRef { bucket: BucketName::parse(NAME).expect("a name"), key: "k".into() };
+    HashRequest { object, algorithms: vec![algorithm], checkpoint: None, progress: Arc::default() }
+}
+
+/// Begins a job and lets it work for a moment: it has looked at the object by then, and not read it to its end.
+async fn begun(
+    engine: &Engine,
+    algorithm: Algorithm,
+) -> std::pin::Pin<Box<impl Future<Output = Result<Hashed, JobError>>>> {
+    let mut hashed = Box::pin(engine.join(request(algorithm)).hashed());
+    std::future::poll_fn(|context| {
+        assert!(hashed.as_mut().poll(context).is_pending(), "it waits for its bytes to be hashed");
+        std::task::Poll::Ready(())
+    })
+    .await;
+    hashed
+}
+
+#[test]
+fn a_thousand_jobs_that_join_read_the_object_once_and_each_gets_its_own_digest() {
+    for way in ways() {
+        run(async {
+            let liar = Liar { lie: way, ..Liar::default() };
+            let engine = engine(liar.clone());
+            let wanted = [Algorithm::Md5, Algorithm::Sha256];
+            let joined: Vec<_> =
+                (0..1000).map(|number| (wanted[number % 2], engine.join(request(wanted[number % 2])))).collect();
+            assert_eq!(joined.iter().filter(|(_, job)| job.is_shared()).count(), 999);
+            let tasks = joined.into_iter().map(|(algorithm, job)| (algorithm, tokio::spawn(job.hashed())));
+            for (algorithm, task) in tasks.collect::<Vec<_>>() {
+                let facts = task.await.expect("no panic").expect("hashed").facts;
+                assert_eq!(facts.digests, [Hasher::digest(algorithm, &Liar::content(false))]);
+            }
+            assert_eq!(liar.sent_bytes.load(Ordering::SeqCst), OBJECT_BYTES as u64);
+            engine.join(request(Algorithm::Md5)).hashed().await.expect("hashed");
+            assert_eq!(
+                liar.sent_bytes.load(Ordering::SeqCst),
+                2 * OBJECT_BYTES as u64,
+                "a reading that is over is nobody's"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_job_that_is_cancelled_takes_nothing_from_those_who_joined_it() {
+    run(async {
+        let liar = Liar { lie: ways()[0], ..Liar::default() };
+        let engine = engine(liar.clone());
+        let cancelled = begun(&engine, Algorithm::Md5).await;
+        let other = engine.join(request(Algorithm::Md5));
+        assert!(other.is_shared());
+        let other = tokio::spawn(other.hashed());
+        tokio::task::yield_now().await;
+        drop(cancelled);
+        let facts = other.await.expect("no panic").expect("hashed").facts;
+        assert_eq!(facts.digests, [Hasher::digest(Algorithm::Md5, &Liar::content(false))]);
+        assert_eq!(liar.sent_bytes.load(Ordering::SeqCst), OBJECT_BYTES as u64, "it was gone on with where it stood");
+    });
+}
+
+/// Failure rule B2: a job that joins late never gets the digest of a version that was gone, nor the failure of a reading that
+/// began before it came.
+#[test]
+fn a_job_that_joins_late_reads_anew_when_the_object_changed_under_the_reading() {
+    run(async {
+        // Request 0 looks at it, 1 to 3 read ranges, 4 looks again.
+        let lie = Lie { replaced_at_request: Some(4), ..ways()[0] };
+        let engine = engine(Liar { lie, ..Liar::default() });
+        let first = begun(&engine, Algorithm::Md5).await;
+        let late = engine.join(request(Algorithm::Md5));
+        assert!(late.is_shared());
+        let late = tokio::spawn(late.hashed());
+        assert_eq!(first.await.expect_err("it changed"), objects::changed());
+        let facts = late.await.expect("no panic").expect("hashed").facts;
+        assert_eq!(facts.digests, [Hasher::digest(Algorithm::Md5, &Liar::content(true))]);
+    });
+}
+
+#[test]
+fn nobody_joins_a_reading_under_way_of_an_object_whose_versions_cannot_be_told_apart() {
+    run(async {
+        let engine = engine(Liar::default());
+        let first = begun(&engine, Algorithm::Md5).await;
+        let second = engine.join(request(Algorithm::Md5));
+        assert!(!second.is_shared());
+        let (first, second) = (first.await.expect("hashed"), second.hashed().await.expect("hashed"));
+        assert_eq!(first.facts, second.facts);
     });
 }

@@ -10,9 +10,9 @@ use opendal::Buffer;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Read, Seat, Unread};
-use crate::ReadProgress;
 use crate::checkpoint::Checkpoints;
 use crate::local::Folder;
+use crate::reading::Reading;
 
 /// A message to hash.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Message {
     /// How it goes on in the middle, and tells where it could.
     pub(crate) course: Course,
     /// Told of every read.
-    pub(crate) progress: Arc<ReadProgress>,
+    pub(crate) reading: Arc<Reading>,
 }
 
 /// How a message relates to earlier and later attempts at it.
@@ -38,8 +38,8 @@ pub(crate) enum Course {
     File {
         /// The object.
         object: ObjectRef,
-        /// Where an earlier attempt was.
-        checkpoint: Option<Checkpoint>,
+        /// Where earlier attempts were.
+        checkpoints: Vec<Checkpoint>,
         /// How many bytes lie between checkpoints.
         every_bytes: u64,
     },

@@ -5,16 +5,22 @@ use hashlane_lanes::{Algorithm, Hasher};
 use opendal::Buffer;
 
 use super::*;
-use crate::ReadProgress;
+use crate::reading::Reading;
 
 fn pool(threads: usize, slots: usize) -> Pool {
     let budget = Budget { threads, slots, chunk_bytes: 4096, piece_bytes: 4096, awaited_slots: 0 };
     Pool::start(budget, Platform::detect()).expect("threads")
 }
 
+fn request() -> crate::HashRequest {
+    let bucket = hashlane_job::BucketName::parse("pool-1250000000").expect("a name");
+    let object = hashlane_job::ObjectRef { bucket, key: "k".into() };
+    crate::HashRequest { object, algorithms: vec![Algorithm::Md5], checkpoint: None, progress: Arc::default() }
+}
+
 fn message(input: Input) -> Message {
-    let progress = Arc::new(ReadProgress::default());
-    Message { algorithms: vec![Algorithm::Md5], input, bytes_max: None, course: Course::Whole, progress }
+    let reading = Arc::new(Reading::new(&request()));
+    Message { algorithms: vec![Algorithm::Md5], input, bytes_max: None, course: Course::Whole, reading }
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

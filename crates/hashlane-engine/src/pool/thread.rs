@@ -15,10 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::hashing::{Hashing, Interruption, Occupant, Turn};
 use super::inbox::{Course, Input, Letter, Message, Piece};
 use super::{Crew, Read, Seat, Unread, stopping};
-use crate::ReadProgress;
 use crate::budget::Budget;
 use crate::checkpoint::{Checkpoints, first_bytes};
 use crate::local::{OpenFile, Opened};
+use crate::reading::Reading;
 
 /// How many bytes of a channel one message may take in one turn. A message that is alone hashes them where they lie, so
 /// this is also how long a turn can last: a millisecond.
@@ -48,11 +48,11 @@ fn admit(hashing: &mut Hashing<Guest>, letters: &Receiver<Letter>) -> bool {
     while hashing.vacancies() > 0 {
         let Ok(Letter { message, reply, seat }) = letters.try_recv() else { break };
         any = true;
-        let Message { algorithms, input, bytes_max, course, progress } = message;
-        let opened = catch_unwind(AssertUnwindSafe(|| open(input, bytes_max, course, &algorithms, &progress)));
+        let Message { algorithms, input, bytes_max, course, reading } = message;
+        let opened = catch_unwind(AssertUnwindSafe(|| open(input, bytes_max, course, algorithms, &reading)));
         match opened.unwrap_or_else(|_| Err(panicked().into())) {
-            Ok(Open { source, checkpoints, state }) => {
-                hashing.admit(Guest { source, algorithms, checkpoints, state, progress, reply, seat });
+            Ok(Open { source, algorithms, checkpoints, state }) => {
+                hashing.admit(Guest { source, algorithms, checkpoints, state, reading, reply, seat });
             }
             Err(unread) => refuse(reply, seat, unread),
         }
@@ -66,7 +66,7 @@ struct Guest {
     algorithms: Vec<Algorithm>,
     checkpoints: Option<Checkpoints>,
     state: Option<State>,
-    progress: Arc<ReadProgress>,
+    reading: Arc<Reading>,
     reply: oneshot::Sender<Result<Read, Unread>>,
     seat: Seat,
 }
@@ -91,18 +91,18 @@ impl Occupant for Guest {
     }
 
     fn read(&mut self, lanes: &mut Lanes, slot: Slot) -> Result<Turn, JobError> {
-        let turn = self.source.read(lanes, slot)?;
-        self.progress.advance(turn.bytes);
+        let turn = self.source.read(lanes, slot, &self.reading)?;
+        self.reading.meter().advance(turn.bytes);
         if !turn.ended && turn.bytes > 0 {
             hashlane_job::failpoint::reach("object");
         }
         if let Some(checkpoints) = &mut self.checkpoints
             && !turn.ended
         {
-            let leaving = self.progress.is_leaving();
+            let leaving = self.reading.is_leaving();
             if checkpoints.advance(turn.bytes) || (leaving && checkpoints.is_last_due()) {
                 let state = lanes.export(slot);
-                state.iter().for_each(|state| self.progress.offer(checkpoints.seal(state)));
+                state.iter().for_each(|state| self.reading.offer(checkpoints.seal(state)));
             }
             if leaving {
                 return Err(stopping());
@@ -155,13 +155,14 @@ impl From<Interruption> for JobError {
 
 impl Source {
     /// Reads the next bytes into the slot.
-    fn read(&mut self, lanes: &mut Lanes, slot: Slot) -> Result<Turn, JobError> {
+    fn read(&mut self, lanes: &mut Lanes, slot: Slot, reading: &Reading) -> Result<Turn, JobError> {
         match self {
             Source::File(file) => {
                 let bytes = file.read(lanes.space(slot))?;
                 lanes.feed(slot, bytes);
                 let ended = file.is_read();
                 if ended {
+                    reading.close();
                     file.verify()?;
                 }
                 Ok(Turn { bytes, ended, leaves: false })
@@ -211,6 +212,8 @@ fn take_pieces(
 /// A message that can be read.
 struct Open {
     source: Source,
+    /// Those of the message, and those that the state has beyond.
+    algorithms: Vec<Algorithm>,
     checkpoints: Option<Checkpoints>,
     /// Of what need not be read.
     state: Option<State>,
@@ -221,8 +224,8 @@ fn open(
     input: Input,
     bytes_max: Option<u64>,
     course: Course,
-    algorithms: &[Algorithm],
-    progress: &ReadProgress,
+    algorithms: Vec<Algorithm>,
+    reading: &Reading,
 ) -> Result<Open, Unread> {
     match input {
         Input::File { folder, key } => {
@@ -235,12 +238,12 @@ fn open(
             check_size(size_bytes, bytes_max)?;
             let (checkpoints, state) = match course {
                 // A small file is read anew sooner than its checkpoint is stored.
-                Course::File { object, checkpoint, every_bytes }
-                    if size_bytes > first_bytes(every_bytes, progress.is_early()) =>
+                Course::File { object, checkpoints: earlier, every_bytes }
+                    if size_bytes > first_bytes(every_bytes, reading.is_early()) =>
                 {
                     let checkpoints = Checkpoints::new(object, file.version(), every_bytes);
-                    let checkpoints = if progress.is_early() { checkpoints.early() } else { checkpoints };
-                    let state = checkpoint.and_then(|checkpoint| checkpoints.open(&checkpoint, algorithms));
+                    let checkpoints = if reading.is_early() { checkpoints.early() } else { checkpoints };
+                    let state = checkpoints.open_best(&earlier, &algorithms);
                     (Some(checkpoints), state.filter(|state| state.message_bytes() <= size_bytes))
                 }
                 _ => (None, None),
@@ -250,19 +253,21 @@ fn open(
                 file.skip(begin)?;
                 tracing::info!(key, begin, size_bytes, "hashing goes on in the middle of the object");
             }
-            progress.begin(begin, size_bytes);
+            reading.meter().begin(begin, size_bytes);
             file.announce();
-            Ok(Open { source: Source::File(file), checkpoints, state })
+            let algorithms = state.as_ref().map_or(algorithms, |state| state.algorithms().collect());
+            Ok(Open { source: Source::File(file), algorithms, checkpoints, state })
         }
         Input::Pieces(channel) => {
             let (checkpoints, state) = match course {
                 Course::Object { checkpoints, state } => (Some(checkpoints), state),
                 _ => (None, None),
             };
-            Ok(Open { source: Source::Pieces { channel, current: Bytes::new() }, checkpoints, state })
+            let algorithms = state.as_ref().map_or(algorithms, |state| state.algorithms().collect());
+            Ok(Open { source: Source::Pieces { channel, current: Bytes::new() }, algorithms, checkpoints, state })
         }
         #[cfg(test)]
-        Input::Panic => Ok(Open { source: Source::Panic, checkpoints: None, state: None }),
+        Input::Panic => Ok(Open { source: Source::Panic, algorithms, checkpoints: None, state: None }),
     }
 }
 

@@ -30,7 +30,7 @@ fn check(name: &str, change: impl Fn(&Bucket)) {
                 let (engine, progress) = (bucket.engine.clone(), progress.clone());
                 async move { hash(&engine, "a", &[Algorithm::Md5], &progress).await }
             });
-            while progress.read_bytes.load(Ordering::Relaxed) == 0 && !task.is_finished() {
+            while progress.meter().read_bytes.load(Ordering::Relaxed) == 0 && !task.is_finished() {
                 tokio::task::yield_now().await;
             }
             change(&bucket);

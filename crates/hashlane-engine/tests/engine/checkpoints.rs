@@ -33,13 +33,13 @@ async fn attempt(engine: &Engine, checkpoint: Option<Checkpoint>, leave_at: Opti
         async move { engine.hash(request).await.map(|hashed| hashed.facts.digests) }
     });
     while !task.is_finished() {
-        let read_bytes = progress.read_bytes.load(Ordering::Relaxed);
+        let read_bytes = progress.meter().read_bytes.load(Ordering::Relaxed);
         if leave_at.is_some_and(|bytes| read_bytes >= bytes) {
             progress.leave();
         }
         tokio::task::yield_now().await;
     }
-    let begin = progress.spared_bytes.load(Ordering::Relaxed);
+    let begin = progress.meter().spared_bytes.load(Ordering::Relaxed);
     Attempt { result: task.await.expect("no panic"), begin, checkpoint: progress.checkpoint() }
 }
 

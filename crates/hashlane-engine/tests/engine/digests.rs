@@ -144,8 +144,8 @@ fn progress_reaches_the_length_of_the_object() {
             bucket.put("a", &content(100_000)).await;
             let progress = Arc::new(ReadProgress::default());
             hash(&bucket.engine, "a", &Algorithm::ALL, &progress).await.expect("hashed");
-            assert_eq!(progress.read_bytes.load(Ordering::Relaxed), 100_000);
-            assert_eq!(progress.total_bytes.load(Ordering::Relaxed), 100_000);
+            assert_eq!(progress.meter().read_bytes.load(Ordering::Relaxed), 100_000);
+            assert_eq!(progress.meter().total_bytes.load(Ordering::Relaxed), 100_000);
             assert_eq!(progress.percent(), 99);
         }
     });

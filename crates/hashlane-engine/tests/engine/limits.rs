@@ -52,7 +52,7 @@ pub(crate) async fn endless(bucket: &Bucket, count: usize) -> Vec<tokio::task::J
                 let _ = hash(&engine, "endless", &[Algorithm::Sha256], &progress).await;
             }
         }));
-        while progress.read_bytes.load(Ordering::Relaxed) == 0 {
+        while progress.meter().read_bytes.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
     }

@@ -93,8 +93,8 @@ impl Stepper for Actor {
             Some(Act::Panic) => panic!("a bug in the step, on purpose"),
             Some(Act::Hang) => std::future::pending().await,
             Some(Act::ReadSome) => {
-                progress.total_bytes.store(1000, Ordering::Relaxed);
-                progress.read_bytes.store(427, Ordering::Relaxed);
+                progress.meter().total_bytes.store(1000, Ordering::Relaxed);
+                progress.meter().read_bytes.store(427, Ordering::Relaxed);
                 std::future::pending().await
             }
             Some(Act::Work(duration)) => sleep(duration).await,
