@@ -12,7 +12,8 @@ import requests
 from qcloud_cos import CosClientError, CosServiceError
 
 import objects
-from jobs import finished, query, submit
+from conftest import TEST_CONFIG
+from jobs import finished, hashed, query, submit
 from waiting import until
 
 JOBS = 1000
@@ -118,3 +119,40 @@ def test_an_error_of_the_disk_is_503_and_nothing_answered_is_lost(new_server):
     assert {job["State"] for job in done.values()} == {"Success"} and len(done) == len(answered)
     assert server.stop() == 0
     assert rows(server) >= len(answered)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", folder], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_with_too_little_disk_space_the_sdk_is_told_to_slow_down_and_all_is_well_when_there_is_some(new_server, small_disk):
+    """Failure rule A14: refused before anything is written, told once in the log, over within 5 s of there being space."""
+    server = new_server(TEST_CONFIG + '\n[limits]\ndisk_free = "48MiB"\n')
+    server.data.symlink_to(small_disk)
+    server.start()
+    objects.write(server.objects, "disk", b"disk")
+    sdk = client(server)
+    first = hashed(sdk, server.bucket, "disk")["JobId"]
+
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(60 << 20))
+    until("a submit to be refused", lambda: try_to_submit(sdk, server) == 503)
+    for _ in range(50):
+        with pytest.raises(CosServiceError) as refused:
+            submit(sdk, server.bucket, "disk")
+        assert (refused.value.get_status_code(), refused.value.get_error_code()) == (503, "SlowDown")
+    stored = rows(server)
+    assert query(sdk, server.bucket, first)[0]["State"] == "Success"
+    assert rows(server) == stored
+    assert server.log_text().count("too busy for a request") == 1
+
+    ballast.unlink()
+    until("a job to be accepted", lambda: isinstance(try_to_submit(sdk, server), str), seconds=5)

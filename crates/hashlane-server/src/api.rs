@@ -27,10 +27,12 @@ use crate::access::{Access, AccessKey};
 use crate::answer::{Answer, Face};
 use crate::answer_body::AnswerBody;
 use crate::body::RequestBody;
+use crate::busy_log::BusyLog;
 use crate::connection::Respond;
 use crate::listener::{Listening, listen};
 use crate::rates::Rates;
 use crate::refusal::Refusal;
+use crate::room::Room;
 use crate::{Limits, Tls, routes};
 
 /// What the API answers from.
@@ -66,6 +68,8 @@ pub fn serve_api(listener: TcpListener, store: JobStore, engine: Engine, options
     let rates = Rates::new(limits.requests_per_second, names, options.clock.now());
     let api = Api {
         rates,
+        room: Room::new(limits.room.clone()),
+        busy_log: BusyLog::default(),
         store,
         engine,
         access: Access::new(options.keys, options.sign_rules, options.require_signed_body, options.error_dialect),
@@ -91,8 +95,11 @@ pub(crate) struct Api {
     pub(crate) limits: Limits,
     /// One for each synchronous hash that may run.
     pub(crate) sync_turns: Semaphore,
+    /// Asked before a job is accepted.
+    pub(crate) room: Room,
     access: Access,
     rates: Rates,
+    busy_log: BusyLog,
     hosts: HostRules,
 }
 
@@ -128,7 +135,7 @@ impl Respond for Api {
         let close = !body.drain().await;
         count(seen.route, status.as_str(), started);
         let line = AccessLine { parts: &parts, route: seen.route, request_id: &request_id, status: status.as_u16() };
-        line.log(cause.as_deref(), started);
+        line.log(cause.as_deref(), started, &self.busy_log);
         answer.finish(seen.face, parts.method == Method::HEAD, &request_id, close)
     }
 }
@@ -261,11 +268,26 @@ struct AccessLine<'a> {
 impl AccessLine<'_> {
     /// Failures of ours at error, refusals at info, the rest at debug. A 503 counts as a refusal: while a disk is full every
     /// request gets one, and the store says why.
-    fn log(&self, cause: Option<&str>, started: Instant) {
+    fn log(&self, cause: Option<&str>, started: Instant, busy: &BusyLog) {
         let AccessLine { parts, route, request_id, status } = *self;
         let (method, path, took) = (parts.method.as_str(), parts.uri.path(), started.elapsed());
         match (status, cause) {
             (500, cause) => tracing::error!(method, path, route, request_id, status, ?cause, ?took, "request failed"),
+            (503, Some(cause)) => {
+                if let Some(left_out) = busy.due(cause, Instant::now()) {
+                    tracing::warn!(
+                        method,
+                        path,
+                        route,
+                        request_id,
+                        status,
+                        cause,
+                        left_out,
+                        ?took,
+                        "too busy for a request"
+                    );
+                }
+            }
             (_, Some(cause)) => {
                 tracing::info!(method, path, route, request_id, status, cause, ?took, "request refused")
             }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::room::RoomLimits;
+
 /// Bounds of requests and connections of one listener.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -29,6 +31,8 @@ pub struct Limits {
     pub sync_timeout: Duration,
     /// Requests of one access key in a second; further ones are answered 503 `SlowDown`. 0 is no limit.
     pub requests_per_second: u32,
+    /// What must be free before a job is accepted.
+    pub room: RoomLimits,
 }
 
 impl Default for Limits {
@@ -47,6 +51,7 @@ impl Default for Limits {
             sync_object_bytes: Some(128 << 20),
             sync_timeout: Duration::from_secs(10),
             requests_per_second: 0,
+            room: RoomLimits::default(),
         }
     }
 }

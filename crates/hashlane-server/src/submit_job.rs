@@ -27,6 +27,7 @@ pub(crate) async fn answer(
 ) -> Result<Answer, Refusal> {
     // Whoever submits learns the object's digest, and writes to it when the digest is to be stored there (spec section 12).
     key.require(access::READ)?;
+    api.room.ask()?;
     let queues = service::open_queues(api, bucket.name).await?;
     let body = body.read().await?;
     check_content_type(head.header("content-type").as_deref())?;

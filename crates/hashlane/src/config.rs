@@ -31,7 +31,7 @@ use access::Key;
 use bucket::read_buckets;
 use callback::{Callback, read_callback};
 use document::{Document, Section};
-use quantity::{boolean, count, duration, duration_some, size_or_unlimited, size_some};
+use quantity::{boolean, count, duration, duration_some, size, size_or_unlimited, size_some};
 use setting::{Given, Kind, Origin, Record, Setting};
 
 pub(crate) use bucket::Bucket;
@@ -83,6 +83,8 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) connections_per_ip: usize,
     pub(crate) requests_per_second: u32,
+    pub(crate) disk_free: u64,
+    pub(crate) memory_free: u64,
 }
 
 /// The whole configuration.
@@ -253,6 +255,8 @@ fn read<'a>(
         requests_per_second: limits_table
             .read("requests_per_second", Kind::Number, "0", count::<0, 1_000_000_000>)
             .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX))?,
+        disk_free: limits_table.read("disk_free", Kind::Quantity, "32MiB", size)?,
+        memory_free: limits_table.read("memory_free", Kind::Quantity, "64MiB", size)?,
         submit_twice_window: limits_table.read("submit_twice_window", Kind::Quantity, "60s", duration)?,
     };
     limits_table.close()?;

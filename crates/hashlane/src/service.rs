@@ -15,7 +15,7 @@ use hashlane_callback::{CallbackOptions, Transports};
 use hashlane_engine::{BucketConfig, Engine, EngineOptions};
 use hashlane_job::{SteadyClock, SystemClock};
 use hashlane_lanes::Platform;
-use hashlane_server::{AccessKey, ApiOptions, Limits, Listening, Tls};
+use hashlane_server::{AccessKey, ApiOptions, Limits, Listening, RoomLimits, Tls};
 use hashlane_store::{JobStore, QueueDefaults, StoreError, StoreErrorKind, StoreOptions};
 use hashlane_wire::{HostRules, sign};
 use hashlane_worker::{Permission, Worker, WorkerOptions};
@@ -315,6 +315,11 @@ fn api_options(config: &Config, credentials: &Credentials, keys: Vec<AccessKey>,
             sync_object_bytes: config.limits.sync_object_bytes,
             sync_timeout: config.limits.sync_timeout,
             requests_per_second: config.limits.requests_per_second,
+            room: RoomLimits {
+                folder: Some(config.data_dir.clone()),
+                disk_free_bytes: config.limits.disk_free,
+                memory_free_bytes: config.limits.memory_free,
+            },
             connections_max: config.limits.connections,
             connections_per_ip_max: config.limits.connections_per_ip,
             ..Limits::default()

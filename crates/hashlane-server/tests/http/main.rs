@@ -18,6 +18,7 @@ mod mutations;
 mod queues;
 mod rates;
 mod replay;
+mod room;
 mod server;
 mod services;
 mod storage;
