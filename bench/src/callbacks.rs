@@ -13,22 +13,25 @@ use crate::failure::Failure;
 pub struct Callbacks {
     /// Where callbacks go.
     pub url: String,
+    /// Where it listens, at every address of loopback.
+    pub port: u16,
     /// The moment at which the body of each was complete.
     pub arrived: mpsc::UnboundedReceiver<Instant>,
 }
 
 impl Callbacks {
-    /// Listens on a free port of loopback until the program ends.
+    /// Listens on a free port until the program ends.
     pub async fn listen() -> Result<Callbacks, Failure> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/", listener.local_addr()?);
+        let listener = TcpListener::bind("0.0.0.0:0").await?;
+        let port = listener.local_addr()?.port();
+        let url = format!("http://127.0.0.1:{port}/");
         let (tell, arrived) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 tokio::spawn(answer(connection, tell.clone()));
             }
         });
-        Ok(Callbacks { url, arrived })
+        Ok(Callbacks { url, port, arrived })
     }
 }
 

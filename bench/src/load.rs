@@ -26,9 +26,14 @@ impl Prepared {
     /// Submits each small object once through the real client, and keeps what it sent. A signature holds for some minutes,
     /// for any number of requests. Gives the ids of these first jobs too.
     pub async fn submits(client: &Client, callback: Option<&str>) -> Result<(Prepared, Vec<String>), Failure> {
+        Prepared::submits_to(client, &[callback.map(str::to_owned)]).await
+    }
+
+    /// The same with callbacks that take turns, each as often as any other.
+    pub async fn submits_to(client: &Client, targets: &[Option<String>]) -> Result<(Prepared, Vec<String>), Failure> {
         let (mut requests, mut ids) = (Vec::new(), Vec::new());
-        for number in 0..SMALL_OBJECTS {
-            let job = request(&small_key(number), Algorithm::Sha256, callback.map(str::to_owned));
+        for number in 0..SMALL_OBJECTS.div_ceil(targets.len()) * targets.len() {
+            let job = request(&small_key(number), Algorithm::Sha256, targets[number % targets.len()].clone());
             let (job, exchange) = client.submit(&job).await?;
             let mut bytes = exchange.request_head.into_bytes();
             if !bytes.ends_with(b"\r\n\r\n") {

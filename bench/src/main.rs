@@ -12,6 +12,7 @@ mod bare;
 mod callbacks;
 mod complete;
 mod cpu;
+mod deliveries;
 mod disk;
 mod failure;
 mod large;
@@ -58,6 +59,8 @@ enum Measurement {
     Release(ReleaseArgs),
     /// What hashing adds to reading, on a folder: in turns with algorithms and without any
     Reading(ReadingArgs),
+    /// Callbacks per second, alone and among dead receivers, and latencies beside a flood and beside hostile ones
+    Callbacks(CallbacksArgs),
     /// The job store alone, empty and beside many jobs
     Store(StoreArgs),
     /// Nothing: only the facts of the machine, which head every record
@@ -165,6 +168,23 @@ struct ReadingArgs {
     rounds: usize,
 }
 
+/// What `callbacks` measures.
+#[derive(Debug, Args)]
+struct CallbacksArgs {
+    /// How many callbacks go to healthy receivers
+    #[arg(long, default_value_t = 10_000)]
+    callbacks: usize,
+    /// How many times each rate is measured; the median counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How many callbacks go to one receiver that hangs
+    #[arg(long, default_value_t = 100_000)]
+    flood: usize,
+    /// How many callbacks go to hostile receivers
+    #[arg(long, default_value_t = 20_000)]
+    hostile: usize,
+}
+
 /// What `store` measures.
 #[derive(Debug, Args)]
 struct StoreArgs {
@@ -224,6 +244,9 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
             complete::measure(binary, args.jobs, args.connections, &ends).await
         }
         Measurement::Latency(args) => latency::measure(binary, args.jobs).await,
+        Measurement::Callbacks(args) => {
+            deliveries::measure(binary, args.callbacks, args.rounds, args.flood, args.hostile).await
+        }
         Measurement::Several(args) => several::measure(binary, args.mebibytes, &args.algorithms, args.rounds).await,
         Measurement::Release(args) => release::measure(binary, args.jobs, args.files, args.rounds).await,
         Measurement::Reading(args) => reading::measure(&args.folder, &args.algorithms, args.rounds),
