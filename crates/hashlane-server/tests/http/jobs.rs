@@ -181,9 +181,11 @@ impl Clock for BrokenClock {
 async fn a_panic_in_a_handler_is_a_500_and_the_server_goes_on() {
     let broken = Arc::new(BrokenClock {
         clock: Arc::new(ManualClock::new(Timestamp::from_unix_seconds(NOW))),
-        readings_left: AtomicUsize::new(2),
+        readings_left: AtomicUsize::new(0),
     });
-    let server = Server::start_with(|setup| setup.options.clock = broken).await;
+    let clock = broken.clone();
+    let server = Server::start_with(|setup| setup.options.clock = clock).await;
+    broken.readings_left.store(2, Ordering::SeqCst);
     let ask = Ask::submit(minimal("a")).signed();
     let mut line = Line::open(server.api).await;
     line.write(&ask.bytes()).await;
