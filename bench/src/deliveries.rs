@@ -250,7 +250,9 @@ async fn zoo(trap: u16) -> Result<(u16, Arc<[AtomicUsize; MANNERS.len()]>), Fail
 /// One connection, in one of the `MANNERS`.
 async fn be_hostile(mut connection: TcpStream, manner: usize, trap: u16) -> std::io::Result<()> {
     let mut received = [0; 4096];
-    connection.read(&mut received).await?;
+    if connection.read(&mut received).await? == 0 {
+        return Ok(());
+    }
     let endless = async |connection: &mut TcpStream, head: &[u8], then: &[u8]| -> std::io::Result<()> {
         connection.write_all(head).await?;
         loop {
