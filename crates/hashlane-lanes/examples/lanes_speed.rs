@@ -10,7 +10,7 @@ use std::time::Duration;
 use hashlane_lanes::{Algorithm, Hasher, Lanes, Platform};
 use rustix::time::{ClockId, clock_gettime};
 
-const BUSY: [usize; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 24, 32];
+const BUSY: [usize; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 16, 17, 22, 24, 26, 28, 30, 32];
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(12);
 /// 32 chunks of this fill half of a small second-level cache.

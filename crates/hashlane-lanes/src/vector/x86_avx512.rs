@@ -43,18 +43,33 @@ impl InstructionSet for Avx512 {
 /// The vector of an algorithm's words.
 type Of<C> = <<C as Compression>::Word as Word>::In<Avx512>;
 
+/// Whether this is a core of the Zen 5 family. It computes whole 512-bit vectors, four a cycle, with two cycles for each, and loads
+/// two a cycle: for every algorithm one group of lanes leaves it waiting, and messages in memory cost nothing. For one message the
+/// two cycles are what counts, and general registers are faster.
+pub(crate) fn is_zen5() -> bool {
+    // "Auth" "enti" "cAMD"; the family is the sum of its two fields (AMD64 Architecture Programmer's Manual 3, CPUID).
+    const AMD: [u32; 3] = [0x6874_7541, 0x6974_6e65, 0x444d_4163];
+    const FAMILY: u32 = 0x1a;
+    #[allow(unused_unsafe, reason = "safe in newer toolchains than the oldest one that is supported")]
+    // SAFETY: every x86-64 CPU has the instruction, and leaves 0 and 1 of it.
+    let (vendor, version) = unsafe { (__cpuid(0), __cpuid(1).eax) };
+    let family = ((version >> 8) & 0xf) + ((version >> 20) & 0xff);
+    [vendor.ebx, vendor.edx, vendor.ecx] == AMD && family == FAMILY
+}
+
 /// The kernels. An algorithm whose steps are one chain leaves the core waiting unless two groups are interleaved: the message
-/// of the two does not fit the registers, but its words are as well added from memory. The others fill the core with one
-/// group, whose message stays in registers.
+/// of the two does not fit the registers, but its words are as well added from memory. The others fill most cores with one
+/// group, whose message stays in registers; not [Zen 5](is_zen5), where two groups are faster from about 26 busy lanes of 32 on.
 ///
-/// The crossovers were computed from measurements made when this was designed, of kernels of the same shape on a Sapphire
-/// Rapids core; `examples/lanes_speed.rs` on such a machine is to confirm them. Those against instructions made for an
-/// algorithm are in [`Compression::DEDICATED_LANES_AVX512`].
+/// The crossovers were measured on a Zen 5 core (`examples/lanes_speed.rs`); for others they were computed from measurements of
+/// kernels of the same shape on a Sapphire Rapids core. Those against instructions made for an algorithm are in
+/// [`Compression::DEDICATED_LANES_AVX512`].
 pub(crate) fn wide<C: Compression>() -> Vec<Wide<C::Word>> {
     let lanes = Of::<C>::LANES;
     let one = Wide { degree: lanes, busy_min: 2, run: run::<C, Of<C>> };
-    let two = Wide { degree: 2 * lanes, busy_min: lanes + 1, run: run::<C, Pair<Of<C>>> };
-    if C::ONE_CHAIN { vec![two, one] } else { vec![one] }
+    let busy_min = if C::ONE_CHAIN { lanes + 1 } else { lanes + lanes * 5 / 8 };
+    let two = Wide { degree: 2 * lanes, busy_min, run: run::<C, Pair<Of<C>>> };
+    if C::ONE_CHAIN || is_zen5() { vec![two, one] } else { vec![one] }
 }
 
 /// Runs a group of lanes, or whatever else is made of groups.
