@@ -44,7 +44,7 @@ impl InstructionSet for Avx512 {
 type Of<C> = <<C as Compression>::Word as Word>::In<Avx512>;
 
 /// Whether this is a core of the Zen 5 family. It computes whole 512-bit vectors, four a cycle, with two cycles for each, and loads
-/// two a cycle: for every algorithm one group of lanes leaves it waiting, and messages in memory cost nothing. For one message the
+/// two a cycle: one group of lanes leaves it waiting, and messages in memory cost nothing. For one message the
 /// two cycles are what counts, and general registers are faster.
 pub(crate) fn is_zen5() -> bool {
     // "Auth" "enti" "cAMD"; the family is the sum of its two fields (AMD64 Architecture Programmer's Manual 3, CPUID).
@@ -69,7 +69,9 @@ pub(crate) fn wide<C: Compression>() -> Vec<Wide<C::Word>> {
     let one = Wide { degree: lanes, busy_min: 2, run: run::<C, Of<C>> };
     let busy_min = if C::ONE_CHAIN { lanes + 1 } else { lanes + lanes * 5 / 8 };
     let two = Wide { degree: 2 * lanes, busy_min, run: run::<C, Pair<Of<C>>> };
-    if C::ONE_CHAIN || is_zen5() { vec![two, one] } else { vec![one] }
+    // Two groups of 64-bit words were slower there too.
+    let two_are_faster = C::ONE_CHAIN || (is_zen5() && size_of::<C::Word>() == size_of::<u32>());
+    if two_are_faster { vec![two, one] } else { vec![one] }
 }
 
 /// Runs a group of lanes, or whatever else is made of groups.
