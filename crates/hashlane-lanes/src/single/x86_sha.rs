@@ -184,23 +184,26 @@ fn sha256_blocks<const MESSAGES: usize>(chains: [&mut Chain<u32>; MESSAGES], inp
         cdgh[m] = _mm_blend_epi16::<0xf0>(efgh, cdab);
     }
 
-    let (constants, _) = sha256::K.as_chunks::<4>();
+    let (rows, _) = sha256::K.as_chunks::<4>().0.as_chunks::<4>();
     let bytes = inputs.iter().map(|blocks| blocks.len()).min().unwrap_or(0);
     for offset in (0..bytes / BLOCK_BYTES).map(|block| block * BLOCK_BYTES) {
         let mut message = load_message(&inputs, offset, order);
         let (abef_before, cdgh_before) = (abef, cdgh);
-        // Four steps each: the instruction does two, with two words of message and constant from the low half.
-        for (t, constants) in constants.iter().enumerate() {
-            for m in 0..MESSAGES {
-                if t >= 4 {
-                    let next = _mm_sha256msg1_epu32(message[t % 4][m], message[(t + 1) % 4][m]);
-                    let last = message[(t + 3) % 4][m];
-                    let next = _mm_add_epi32(next, _mm_alignr_epi8::<4>(last, message[(t + 2) % 4][m]));
-                    message[t % 4][m] = _mm_sha256msg2_epu32(next, last);
+        // Four steps each: the instruction does two, with two words of message and constant from the low half. In rows of four,
+        // so that the compiler unrolls a row and each group of words stays in its register.
+        for (row, constants) in rows.iter().enumerate() {
+            for t in 0..4 {
+                for m in 0..MESSAGES {
+                    if row > 0 {
+                        let next = _mm_sha256msg1_epu32(message[t][m], message[(t + 1) % 4][m]);
+                        let last = message[(t + 3) % 4][m];
+                        let next = _mm_add_epi32(next, _mm_alignr_epi8::<4>(last, message[(t + 2) % 4][m]));
+                        message[t][m] = _mm_sha256msg2_epu32(next, last);
+                    }
+                    let words = _mm_add_epi32(message[t][m], load_words(&constants[t]));
+                    cdgh[m] = _mm_sha256rnds2_epu32(cdgh[m], abef[m], words);
+                    abef[m] = _mm_sha256rnds2_epu32(abef[m], cdgh[m], _mm_shuffle_epi32::<0b00_00_11_10>(words));
                 }
-                let words = _mm_add_epi32(message[t % 4][m], load_words(constants));
-                cdgh[m] = _mm_sha256rnds2_epu32(cdgh[m], abef[m], words);
-                abef[m] = _mm_sha256rnds2_epu32(abef[m], cdgh[m], _mm_shuffle_epi32::<0b00_00_11_10>(words));
             }
         }
         for m in 0..MESSAGES {
