@@ -10,7 +10,7 @@ use crate::error::EngineError;
 
 /// Slots of one thread when there is memory enough: the degree of the widest kernel and three quarters more. A slot whose
 /// object has ended stays empty until the next jobs are claimed, which takes a commit; meanwhile the others fill the lanes.
-/// Measured: jobs of 1 MiB take a fifth less processor time than with 32. More would make the pieces of remote objects
+/// More slots than lanes keep the lanes busy while a thread waits for its next claim. More would make the pieces of remote objects
 /// small. Many enough that a few big objects never occupy all.
 const SLOTS_MAX: usize = 56;
 
