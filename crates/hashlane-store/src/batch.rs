@@ -22,9 +22,9 @@ use crate::{StoreError, StoreErrorKind};
 const OPS_MAX: usize = 1_000;
 /// How many calls may wait. At the slowest rate worth serving they are gone within a second; more callers are told at once.
 const OPS_WAITING_MAX: usize = 8_192;
-/// How long nothing must happen before the thread tidies up.
+/// How long nothing must change before the thread tidies up.
 const IDLE: Duration = Duration::from_secs(1);
-/// Between two steps of tidying up when nobody calls: each is short, and a call that comes meanwhile waits for one at most.
+/// Between two steps of tidying up: each is short, and a call that comes meanwhile waits for one at most.
 const TIDY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A change to the store, as a value.
@@ -72,9 +72,9 @@ pub(crate) trait Transactor: Send + 'static {
     fn rollback(&mut self, class: FaultClass);
     /// A group was told this: the place to warn.
     fn failed(&mut self, error: &StoreError);
-    /// After the answers of a group: work that nobody should wait for.
-    fn after_group(&mut self);
-    /// Nothing has happened for a while; whether there is more to be tidied up than one short step.
+    /// After the answers of a group: work that nobody should wait for. Says whether the group changed anything.
+    fn after_group(&mut self) -> bool;
+    /// Nothing has changed for a while; whether there is more to be tidied up than one short step.
     fn idle(&mut self) -> bool;
     /// Everything was answered, in order, and nothing more will come.
     fn close(&mut self);
@@ -166,25 +166,27 @@ impl<C, V: Verb<C>> Queued<C> for Call<C, V> {
 }
 
 fn serve<C: Transactor>(mut context: C, receiver: &Receiver<Message<C>>) {
-    // How long to wait until the next step of tidying up; none when all is tidy.
-    let mut pause = Some(IDLE);
+    // When the next step of tidying up is due; none when all is tidy.
+    let mut tidy_at = Some(Instant::now() + IDLE);
     loop {
-        let message = match pause {
+        let message = match tidy_at {
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(pause) => receiver.recv_timeout(pause),
+            Some(at) => receiver.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         let first = match message {
             Ok(Message::Call(call)) => call,
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                pause = context.idle().then_some(TIDY_PAUSE);
+                tidy_at = context.idle().then(|| Instant::now() + TIDY_PAUSE);
                 continue;
             }
         };
-        pause = Some(IDLE);
         let (group, stop) = take_waiting(first, receiver);
         run_group(&mut context, group);
-        context.after_group();
+        // Workers ask for work all the time: that there is none leaves everything as tidy as it was.
+        if context.after_group() {
+            tidy_at = Some(Instant::now() + IDLE);
+        }
         if stop {
             break;
         }
@@ -291,7 +293,9 @@ mod tests {
         }
 
         fn failed(&mut self, _: &StoreError) {}
-        fn after_group(&mut self) {}
+        fn after_group(&mut self) -> bool {
+            true
+        }
         fn idle(&mut self) -> bool {
             false
         }

@@ -56,6 +56,8 @@ pub(super) struct Writer {
     /// Lease secrets are numbered: the epoch, raised at each open, above the number of the claim.
     next_secret: i64,
     groups_since_look: u32,
+    /// How many rows this connection had changed after the group before.
+    rows_changed: u64,
     broken: Option<Breakdown>,
     warned: Option<Instant>,
     /// Last, so that it is given up after the connection is closed.
@@ -102,6 +104,7 @@ impl Writer {
             wake: [false; 2],
             next_secret: epoch << EPOCH_SHIFT,
             groups_since_look: 0,
+            rows_changed: 0,
             broken: None,
             warned: None,
             _lock: lock,
@@ -305,16 +308,19 @@ impl Transactor for Writer {
         }
     }
 
-    fn after_group(&mut self) {
+    fn after_group(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.rows_changed, self.connection.total_changes());
+        let has_changed = self.rows_changed != before;
         self.groups_since_look += 1;
         if self.broken.is_some() || self.groups_since_look < GROUPS_PER_LOOK {
-            return;
+            return has_changed;
         }
         self.groups_since_look = 0;
         // Copying is a chore: when it fails the log only grows on, and the next commit meets the error itself.
         if self.log_pages().is_ok_and(|pages| pages >= LOG_PAGES) {
             self.connection.execute_batch("pragma wal_checkpoint(passive)").ok();
         }
+        has_changed
     }
 
     fn close(&mut self) {

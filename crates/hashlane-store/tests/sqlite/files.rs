@@ -364,3 +364,22 @@ async fn pruned_space_is_given_back_to_the_file_system() {
     desk.store.close().await;
     JobStore::check(&url(&files.path()), |line| panic!("{line}")).await.expect("it is checked");
 }
+
+/// Failure rule A15.
+#[tokio::test]
+async fn the_log_is_emptied_although_workers_go_on_asking_for_work() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    desk.finish_one().await;
+    let log = files.path().with_extension("db-wal");
+    let bytes = || std::fs::metadata(&log).expect("the log is there").len();
+    assert!(bytes() > 0);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while bytes() > 0 {
+        assert!(std::time::Instant::now() < deadline, "the log still has {} bytes", bytes());
+        for stage in [Stage::Hash, Stage::Deliver] {
+            assert_eq!(desk.claim(stage, 10).await, [], "there is no work");
+        }
+    }
+}
