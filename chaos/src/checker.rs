@@ -140,7 +140,7 @@ impl Checker<'_> {
             }
             "failed" => {
                 self.compared.failed += 1;
-                if planned.object.is_some() || row.error_code != "not-found" {
+                if planned.failure() != Some(&row.error_code) {
                     wrong.push("3: it failed without a reason");
                 }
                 "Failed"

@@ -3,6 +3,8 @@
 //! Each fault is one file beneath: it breaks the service, ends the fault, and says what it found. A fault leaves a running
 //! service behind.
 
+mod deadly;
+mod forget;
 mod full;
 mod io;
 mod kill;
@@ -28,6 +30,9 @@ const RECOVERY_MAX: Duration = Duration::from_secs(5);
 /// Beyond the recovery time the harness still waits, to tell a service that is late from one that is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a stop may be on its way.
+const STOPPED_WITHIN: Duration = Duration::from_secs(10);
+
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
 pub enum Fault {
@@ -43,6 +48,10 @@ pub enum Fault {
     Io,
     /// Images of the store as a power cut may leave them, opened.
     Torn,
+    /// Images of the store as a disk may have it that forgets what was not fsynced, opened.
+    Forget,
+    /// An object that ends whoever reads it; the binary must be built with --features failpoints.
+    Deadly,
 }
 
 /// What came of the faults.
@@ -66,6 +75,20 @@ pub struct Totals {
     pub injected_errors: u64,
     /// Images opened.
     pub images: u64,
+    /// Processes all of whose writes were recorded.
+    pub recorded: u64,
+    /// Images opened that lack what was not fsynced, all of it or a part.
+    pub forgetful_images: u64,
+    /// Writes, lengths and names that were not fsynced at the moments of those images.
+    pub unsynced: u64,
+    /// Jobs that had been told to somebody at those moments, all of which had to be found.
+    pub told: u64,
+    /// Images that lack what was fsynced too; each must lack jobs, or the layer forgets nothing.
+    pub false_images: u64,
+    /// Jobs whose object ended every process that read it.
+    pub deadly: u64,
+    /// The processes that died of them.
+    pub deaths: u64,
     /// The longest time from the end of a fault to an accepted submit.
     pub recovery_longest: Duration,
 }
@@ -99,6 +122,7 @@ impl Victim {
             self.server.ended(Duration::ZERO).await?;
             self.server.start().await?;
         }
+        self.server.count_joined().await;
         match fault {
             Fault::Kill => kill::suffer(self, chance).await,
             Fault::Term => term::suffer(self, chance).await,
@@ -106,6 +130,8 @@ impl Victim {
             Fault::Full => full::suffer(self, chance).await,
             Fault::Io => io::suffer(self, chance).await,
             Fault::Torn => torn::suffer(self, chance).await,
+            Fault::Forget => forget::suffer(self, chance).await,
+            Fault::Deadly => deadly::suffer(self).await,
         }
     }
 
@@ -129,9 +155,14 @@ impl Victim {
     /// Stops the process so that its files do not change.
     async fn freeze(&self) -> Result<(), Failure> {
         self.server.signal(Signal::STOP)?;
+        self.is_stopped().await
+    }
+
+    /// Returns when a signal on its way has stopped every thread of the process.
+    pub async fn is_stopped(&self) -> Result<(), Failure> {
         let status = format!("/proc/{}/stat", self.server.pid()?.as_raw_nonzero());
-        // The signal is on its way to every thread when the process counts as stopped.
-        for _ in 0..1000 {
+        let began = Instant::now();
+        while began.elapsed() < STOPPED_WITHIN {
             let text = tokio::fs::read_to_string(&status).await?;
             if text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['T', 't'])) {
                 return Ok(());

@@ -76,7 +76,15 @@ impl Load {
 
     /// As [`Load::once`], also while the others are held up.
     pub async fn submit(&self) -> Result<bool, Failure> {
-        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        self.send(self.next.fetch_add(1, Ordering::Relaxed)).await
+    }
+
+    /// Submits a job for the object that ends whoever reads it.
+    pub async fn submit_deadly(&self, number: u64) -> Result<bool, Failure> {
+        self.send(Planned::deadly(number)).await
+    }
+
+    async fn send(&self, n: u64) -> Result<bool, Failure> {
         let planned = Planned::of(self.seed, n);
         self.model.write(&Entry::Send { n }).await?;
         let id = match self.client.submit(&planned.request(&self.urls)).await {

@@ -8,6 +8,8 @@ mod checker;
 mod disk;
 mod failure;
 mod fault;
+mod image;
+mod layer;
 mod load;
 mod matrix;
 mod model;
@@ -16,7 +18,9 @@ mod receiver;
 mod record;
 mod run;
 mod server;
+mod sparse;
 mod store_rows;
+mod trace;
 mod truth;
 mod wal;
 
@@ -62,7 +66,7 @@ struct Arguments {
     /// How many submits they send each second together; 0 for as many as they can
     #[arg(long, default_value_t = 200)]
     rate: usize,
-    /// How many images are made of each moment of the fault torn, at most 256
+    /// How many images are made of each moment of the fault torn, at most 256, and of each record of the fault forget
     #[arg(long, default_value_t = 32)]
     images: usize,
     /// Keep finished jobs only so many seconds, so that prune runs all the time
@@ -75,6 +79,12 @@ struct Arguments {
     /// must be built with --features failpoints
     #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "POINT")]
     matrix: Option<String>,
+    /// Hash a sparse object of so many GiB instead, and kill the service on the way
+    #[arg(long, value_name = "GIB")]
+    sparse: Option<u64>,
+    /// How often it is killed
+    #[arg(long, default_value_t = 20, requires = "sparse")]
+    kills: u64,
     /// An empty folder for everything, which is kept; a temporary one otherwise, kept when a promise was not
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -108,6 +118,12 @@ fn start(arguments: Arguments) -> Result<bool, Failure> {
     if let Some(only) = &arguments.matrix {
         let (record, is_clean) = runtime.block_on(matrix::run(&arguments.binary, &folder, seed, only))?;
         println!("{record}");
+        return Ok(keep_unless(is_clean, temporary));
+    }
+    if let Some(gibibytes) = arguments.sparse {
+        let (record, is_clean) =
+            runtime.block_on(sparse::run(&arguments.binary, &folder, seed, gibibytes << 30, arguments.kills))?;
+        print!("{record}");
         return Ok(keep_unless(is_clean, temporary));
     }
     let plan = Plan {

@@ -4,7 +4,8 @@
 //! with the comparison that ends a run. Inside a checkpoint there is no place to wait, since SQLite makes it in one call: the
 //! service waits before it, and strace brings the fault at the second page that is written into the database.
 
-use std::path::Path;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use crate::load::Load;
 use crate::model::Model;
 use crate::receiver::Receivers;
 use crate::run;
-use crate::server::{LEASE, Server};
+use crate::server::{CHECKPOINT, LEASE, Server};
 use crate::store_rows;
 use crate::truth::Truth;
 
@@ -60,6 +61,10 @@ const FAULTS: [(Fault, &str); 5] = [
 const REACHED_WITHIN: Duration = Duration::from_secs(30);
 /// Jobs before and beside the one that is held.
 const JOBS: usize = 12;
+/// The calls by which a store becomes durable.
+const WRITES: &str = "fdatasync,fsync,pwrite64";
+/// What strace did, in the folder for images.
+const TRACE: &str = "strace.txt";
 /// A store of an old schema is this one with no job in it.
 const SCHEMA_1: &str = include_str!("../../crates/hashlane-store/src/sqlite/schema/0001.sql");
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"hshl");
@@ -99,7 +104,7 @@ impl Combination {
     async fn run(&self, binary: &Path, folder: &Path, seed: u64) -> Result<Vec<String>, Failure> {
         let is_pruned = self.place == "prune";
         std::fs::create_dir_all(folder.join("scratch"))?;
-        let mut server = Server::prepare(binary, folder, if is_pruned { "1s" } else { "30d" })?;
+        let mut server = Server::prepare(binary, folder, if is_pruned { "1s" } else { "30d" }, CHECKPOINT)?;
         let truth = Truth::write(seed, &server.objects)?;
         let model = Model::create(&folder.join("model.jsonl"))?;
         let receivers = Receivers::listen(seed).await?;
@@ -192,15 +197,20 @@ impl Combination {
             Fault::Kill => {
                 if is_inside {
                     go()?;
-                    victim.server.ended(REACHED_WITHIN).await?;
+                    match victim.server.ended(REACHED_WITHIN).await? {
+                        Some(status) if status.signal() == Some(Signal::KILL.as_raw()) => {}
+                        other => return Err(Failure::new(format!("nothing was written; it ended as {other:?}"))),
+                    }
                 } else {
                     victim.server.kill().await?;
                 }
                 victim.server.start().await?;
             }
             Fault::Term => {
-                victim.server.signal(Signal::TERM)?;
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                if !is_inside {
+                    victim.server.signal(Signal::TERM)?;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
                 go()?;
                 match victim.server.ended(Duration::from_secs(20)).await? {
                     Some(status) if status.success() || is_starting => {}
@@ -211,6 +221,7 @@ impl Combination {
             Fault::Stop => {
                 if is_inside {
                     go()?;
+                    victim.is_stopped().await?;
                 } else {
                     victim.server.signal(Signal::STOP)?;
                 }
@@ -234,16 +245,23 @@ impl Combination {
                 if is_starting {
                     return self.start_again(victim).await;
                 }
+                if victim.load.submit().await? {
+                    victim.violations.push("a job was accepted although no file could be written".to_owned());
+                }
                 limit(None)?;
             }
             Fault::Io => {
                 let strace = match strace {
                     Some(strace) => Some(strace),
-                    None => Some(attach(victim, "inject=fdatasync,fsync,pwrite64:error=EIO:when=1+1").await?),
+                    None => Some(self.strace_errors(victim).await?),
                 };
                 go()?;
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 end_strace(strace).await?;
+                let trace = std::fs::read_to_string(victim.scratch.join(TRACE))?;
+                if !trace.contains("(INJECTED)") {
+                    return Err(Failure::new("no call of the system was made that could fail"));
+                }
                 if is_starting {
                     return self.start_again(victim).await;
                 }
@@ -262,19 +280,35 @@ impl Combination {
         victim.server.start().await
     }
 
+    /// Errors of the disk from the next call on; in the middle of an object its reads fail too.
+    async fn strace_errors(&self, victim: &Victim) -> Result<Child, Failure> {
+        if self.place != "object" {
+            return attach(victim, WRITES, "error=EIO:when=1+1", &[]).await;
+        }
+        let mut paths = vec![victim.server.database(), victim.server.log()];
+        for entry in std::fs::read_dir(&victim.server.objects)? {
+            paths.push(entry?.path());
+        }
+        attach(victim, &format!("read,{WRITES}"), "error=EIO:when=1+1", &paths).await
+    }
+
+    /// The fault between two pages of a checkpoint.
     async fn strace_checkpoint(&self, victim: &Victim) -> Result<Option<Child>, Failure> {
-        let inject = match self.fault {
-            Fault::Kill => "inject=pwrite64:signal=SIGKILL:when=2",
-            Fault::Stop => "inject=pwrite64:signal=SIGSTOP:when=2",
-            Fault::Io => "inject=fdatasync,fsync,pwrite64:error=EIO:when=2+1",
-            Fault::Term | Fault::Full => return Ok(None),
+        let (calls, what) = match self.fault {
+            Fault::Kill => ("pwrite64", "signal=SIGKILL:when=2"),
+            Fault::Term => ("pwrite64", "signal=SIGTERM:when=2"),
+            Fault::Stop => ("pwrite64", "signal=SIGSTOP:when=2"),
+            // Counted for each call by itself.
+            Fault::Io => (WRITES, "error=EIO:when=2+1"),
+            // In force before the first page: the second one does not fit.
+            Fault::Full => return Ok(None),
         };
-        attach(victim, inject).await.map(Some)
+        attach(victim, calls, what, &[]).await.map(Some)
     }
 }
 
 /// Submits one job after the other until the place is reached; the one that is held may be lost or refused.
-async fn submit_until_reached(load: Arc<Load>, reached: std::path::PathBuf) -> Result<(), Failure> {
+async fn submit_until_reached(load: Arc<Load>, reached: PathBuf) -> Result<(), Failure> {
     let began = Instant::now();
     while !reached.exists() && began.elapsed() < REACHED_WITHIN {
         load.submit().await?;
@@ -306,15 +340,21 @@ async fn at_rest(victim: &Victim) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Attaches strace and returns when it holds every thread.
-async fn attach(victim: &Victim, inject: &str) -> Result<Child, Failure> {
+/// Attaches strace and returns when it holds every thread. `calls` are brought to `what`, those on the files of `paths` if
+/// there are any.
+async fn attach(victim: &Victim, calls: &str, what: &str, paths: &[PathBuf]) -> Result<Child, Failure> {
     let pid = victim.server.pid()?.as_raw_nonzero().to_string();
-    let strace = Command::new("strace")
-        .args(["-f", "-qq", "-e", "trace=fdatasync,fsync,pwrite64", "-e", inject, "-o", "/dev/null", "-p", &pid])
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{what}"), "-p", &pid, "-o"])
+        .arg(victim.scratch.join(TRACE))
         .stdin(Stdio::null())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
+        .kill_on_drop(true);
+    for path in paths {
+        strace.arg("-P").arg(path);
+    }
+    let strace = strace.spawn()?;
     for _ in 0..1000 {
         let mut threads = std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten();
         let is_traced = |status: String| !status.lines().any(|line| line == "TracerPid:\t0");

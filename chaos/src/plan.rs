@@ -10,6 +10,14 @@ use crate::truth::{ALGORITHMS, LARGEST, OBJECTS, key};
 
 /// The key of the object that is not there.
 const MISSING: &str = "missing";
+/// The key of the object that ends whoever reads it (`hashlane_job::failpoint`).
+pub const DEADLY_KEY: &str = "deadly.abort";
+/// Requests from this number on are for that object; no run has so many others.
+const DEADLY_FROM: u64 = 1 << 40;
+/// Of so many requests in a row ...
+const TWINS_EVERY: u64 = 128;
+/// ... the first few ask for the same of the same large object, so that they are in flight together and share a reading.
+const TWINS: u64 = 4;
 
 /// Which receiver a job calls back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +42,7 @@ pub struct Planned {
     /// Its callback.
     pub calls: Calls,
     level: u8,
+    is_deadly: bool,
     /// Whether its client cancels it once it is accepted.
     pub is_cancelled: bool,
     /// Whether its client asks for it once it is accepted.
@@ -52,19 +61,45 @@ impl Planned {
         if chance.per_mille(20) {
             object = None;
         }
+        let mut algorithm = ALGORITHMS[chance.below(ALGORITHMS.len())];
+        if number % TWINS_EVERY < TWINS {
+            let mut shared = Chance::of(seed, 0x7e17_0000_0000_0000 | (number / TWINS_EVERY));
+            object = Some(if shared.per_mille(50) { LARGEST } else { LARGEST - 1 });
+            algorithm = ALGORITHMS[shared.below(ALGORITHMS.len())];
+        }
+        let is_deadly = number >= DEADLY_FROM;
+        if is_deadly {
+            object = None;
+        }
         Planned {
             seed,
             number,
             object,
-            algorithm: ALGORITHMS[chance.below(ALGORITHMS.len())],
+            algorithm,
             calls: match chance.below(100) {
+                _ if is_deadly => Calls::Steady,
                 0..10 => Calls::Nobody,
                 10..15 => Calls::Moody,
                 _ => Calls::Steady,
             },
             level: chance.below(3) as u8,
-            is_cancelled: chance.per_mille(30),
-            is_asked_for: chance.per_mille(50),
+            is_cancelled: chance.per_mille(30) && !is_deadly,
+            is_asked_for: chance.per_mille(50) && !is_deadly,
+            is_deadly,
+        }
+    }
+
+    /// The request for the deadly object of a number.
+    pub fn deadly(number: u64) -> u64 {
+        DEADLY_FROM + number
+    }
+
+    /// The code of the store with which the job has to fail; `None` when it has to succeed.
+    pub fn failure(&self) -> Option<&'static str> {
+        match self.object {
+            Some(_) => None,
+            None if self.is_deadly => Some("internal"),
+            None => Some("not-found"),
         }
     }
 
@@ -80,7 +115,11 @@ impl Planned {
 
     /// The key of its object.
     pub fn key(&self) -> String {
-        self.object.map_or_else(|| MISSING.to_owned(), key)
+        match self.object {
+            Some(object) => key(object),
+            None if self.is_deadly => DEADLY_KEY.to_owned(),
+            None => MISSING.to_owned(),
+        }
     }
 
     /// What is sent; `urls` are the addresses of the steady and the moody receiver.

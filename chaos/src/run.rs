@@ -13,7 +13,7 @@ use crate::fault::{Fault, Schedule, Totals, Victim};
 use crate::load::Load;
 use crate::model::Model;
 use crate::receiver::Receivers;
-use crate::server::Server;
+use crate::server::{CHECKPOINT, Server};
 use crate::store_rows;
 use crate::truth::Truth;
 
@@ -61,6 +61,8 @@ pub struct Outcome {
     pub totals: Totals,
     /// The jobs.
     pub compared: Compared,
+    /// Jobs that joined the reading of another, at least.
+    pub reads_joined: u64,
     /// Submits answered 503.
     pub refused: u64,
     /// Submits without an answer.
@@ -81,10 +83,13 @@ pub async fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let scratch = plan.folder.join("scratch");
     std::fs::create_dir_all(&scratch)?;
     let retention = plan.retention.map_or_else(|| "30d".to_owned(), |it| format!("{}s", it.as_secs()));
-    let mut server = Server::prepare(&plan.binary, &plan.folder, &retention)?;
+    let mut server = Server::prepare(&plan.binary, &plan.folder, &retention, CHECKPOINT)?;
     let truth = Truth::write(plan.seed, &server.objects)?;
     let model = Model::create(&plan.folder.join("model.jsonl"))?;
     let receivers = Receivers::listen(plan.seed).await?;
+    if plan.faults.contains(&Fault::Deadly) {
+        server.environment.push(("HASHLANE_DEADLY_OBJECTS".to_owned(), "1".to_owned()));
+    }
     server.start().await?;
     let load = Load::new(plan.seed, model.clone(), server.client()?, receivers.urls.clone(), plan.clients, plan.rate);
     let is_mounted = disk.can_be_filled();
@@ -145,6 +150,7 @@ pub async fn run(plan: &Plan) -> Result<Outcome, Failure> {
     use std::sync::atomic::Ordering::Relaxed;
     Ok(Outcome {
         totals: victim.totals,
+        reads_joined: victim.server.reads_joined,
         compared,
         refused: load.refused.load(Relaxed),
         unanswered: load.unanswered.load(Relaxed),
@@ -193,6 +199,7 @@ pub async fn come_to_rest(victim: &mut Victim) -> Result<(), Failure> {
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    victim.server.count_joined().await;
     victim.server.signal(Signal::TERM)?;
     match victim.server.ended(Duration::from_secs(30)).await? {
         Some(status) if status.success() => {}

@@ -12,16 +12,22 @@ use std::time::Duration;
 use hashlane_client::{Client, ClientConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
 use crate::failure::Failure;
+use crate::trace;
 
 /// The lease of the service under test. Short, so that a stop of a few seconds is past it.
 pub const LEASE: Duration = Duration::from_secs(1);
 /// How often a callback is tried: more often than any run refuses one.
 pub const CALLBACK_ATTEMPTS: u32 = 200;
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// A service that is too busy to tell a counter by then is not asked again before the next fault.
+const COUNTED_WITHIN: Duration = Duration::from_secs(2);
+/// After how many bytes of an object its running digest is stored: often, since the objects are small.
+pub const CHECKPOINT: &str = "4MiB";
 const BUCKET: &str = "chaos-1250000000";
 const REGION: &str = "local";
 
@@ -41,6 +47,12 @@ pub struct Server {
     /// The folder of the bucket.
     pub objects: PathBuf,
     listen: String,
+    /// Where it tells its counters.
+    admin: Option<String>,
+    /// The jobs that joined a reading, of all processes, as far as they were asked.
+    pub reads_joined: u64,
+    /// Of these the ones of this process.
+    reads_joined_now: u64,
     /// More variables of its environment.
     pub environment: Vec<(String, String)>,
     process: Option<Child>,
@@ -48,8 +60,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes folders and configuration; `retention` is how long finished jobs are kept.
-    pub fn prepare(binary: &Path, folder: &Path, retention: &str) -> Result<Server, Failure> {
+    /// Makes folders and configuration; `retention` is how long finished jobs are kept, `checkpoint` after how many bytes of an
+    /// object its running digest is stored.
+    pub fn prepare(binary: &Path, folder: &Path, retention: &str, checkpoint: &str) -> Result<Server, Failure> {
         let binary = binary
             .canonicalize()
             .map_err(|error| Failure::new(format!("{}: {error}; build it, or name another", binary.display())))?;
@@ -57,8 +70,8 @@ impl Server {
         std::fs::create_dir_all(&data)?;
         std::fs::create_dir_all(&objects)?;
         let config = format!(
-            "data_dir = {data:?}\ndefault_bucket = \"{BUCKET}\"\nadmin_listen = \"off\"\n\
-             [worker]\nlease = \"{}s\"\ngrace = \"10s\"\ncheckpoint = \"4MiB\"\n\
+            "data_dir = {data:?}\ndefault_bucket = \"{BUCKET}\"\nadmin_listen = \"127.0.0.1:0\"\n\
+             [worker]\nlease = \"{}s\"\ngrace = \"10s\"\ncheckpoint = {checkpoint:?}\n\
              [store]\nretention = \"{retention}\"\n\
              [callback]\nattempts = {CALLBACK_ATTEMPTS}\nallow_networks = [\"127.0.0.0/8\"]\n\
              delays = [\"0s\", \"100ms\", \"300ms\", \"1s\"]\n\
@@ -73,6 +86,9 @@ impl Server {
             data,
             objects,
             listen: "127.0.0.1:0".to_owned(),
+            admin: None,
+            reads_joined: 0,
+            reads_joined_now: 0,
             environment: Vec::new(),
             process: None,
             panics: Arc::default(),
@@ -89,8 +105,27 @@ impl Server {
         self.data.join("hashlane.db-wal")
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+    fn command(&self, trace: Option<&Path>) -> Command {
+        let mut command = match trace {
+            None => Command::new(&self.binary),
+            Some(trace) => {
+                // -D: what is started here becomes the service, and strace is somebody else's child.
+                let mut command = Command::new("strace");
+                command.args([
+                    "-D",
+                    "-f",
+                    "-q",
+                    "-y",
+                    "-xx",
+                    "-s",
+                    "33554432",
+                    "-e",
+                    &format!("trace={}", trace::CALLS),
+                ]);
+                command.arg("-o").arg(trace).arg(&self.binary);
+                command
+            }
+        };
         command
             .args(["serve", "--config"])
             .arg(self.folder.join("hashlane.toml"))
@@ -108,7 +143,21 @@ impl Server {
 
     /// Starts the process without waiting until it answers.
     pub fn launch(&mut self) -> Result<(), Failure> {
-        let mut process = self.command().args(["--listen", &self.listen]).spawn()?;
+        self.launch_as(self.command(None))
+    }
+
+    /// Starts the process and returns when it answers; strace writes what it does into a file.
+    pub async fn start_traced(&mut self, trace: &Path) -> Result<(), Failure> {
+        self.launch_as(self.command(Some(trace)))?;
+        self.await_ready().await
+    }
+
+    fn launch_as(&mut self, mut command: Command) -> Result<(), Failure> {
+        (self.admin, self.reads_joined_now) = (None, 0);
+        let mut process = command.args(["--listen", &self.listen]).spawn().map_err(|error| {
+            let program = command.as_std().get_program().display();
+            Failure::new(format!("cannot start {program}: {error}"))
+        })?;
         if let Some(stderr) = process.stderr.take() {
             tokio::spawn(keep_log(stderr, self.folder.join("serve.log"), self.panics.clone()));
         }
@@ -128,10 +177,12 @@ impl Server {
         let stdout = stdout.ok_or_else(|| Failure::new("the service has no standard output"))?;
         let mut lines = BufReader::new(stdout).lines();
         let line = tokio::time::timeout(READY_WITHIN, lines.next_line()).await;
-        let api = match &line {
-            Ok(Ok(Some(text))) => text.split(' ').find_map(|word| word.strip_prefix("api=http://")),
+        let address = |name: &str| match &line {
+            Ok(Ok(Some(text))) => text.split(' ').find_map(|word| word.strip_prefix(name)),
             _ => None,
         };
+        self.admin = address("admin=http://").map(str::to_owned);
+        let api = address("api=http://");
         let Some(api) = api else {
             let log = std::fs::read_to_string(self.folder.join("serve.log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(5).collect();
@@ -158,6 +209,25 @@ impl Server {
             region: REGION.to_owned(),
             extra_roots: Vec::new(),
         })?)
+    }
+
+    /// Asks how many jobs joined the reading of another. What a process joins between the last question and its end is not
+    /// counted, so that the count is a lower bound.
+    pub async fn count_joined(&mut self) {
+        let asked = tokio::time::timeout(COUNTED_WITHIN, self.joined()).await;
+        if let Some(joined) = asked.ok().flatten() {
+            self.reads_joined += joined.saturating_sub(self.reads_joined_now);
+            self.reads_joined_now = joined;
+        }
+    }
+
+    async fn joined(&self) -> Option<u64> {
+        let mut connection = TcpStream::connect(self.admin.as_ref()?).await.ok()?;
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        connection.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.ok()?;
+        answer.lines().find_map(|line| line.strip_prefix("hashlane_reads_joined_total "))?.trim().parse().ok()
     }
 
     /// Its process.
@@ -199,7 +269,7 @@ impl Server {
 
     /// Starts a second service on the same data directory; says whether it was refused as it should be.
     pub async fn is_second_refused(&self) -> Result<bool, Failure> {
-        let second = self.command().args(["--listen", "127.0.0.1:0"]).output();
+        let second = self.command(None).args(["--listen", "127.0.0.1:0"]).output();
         match tokio::time::timeout(READY_WITHIN, second).await {
             Ok(output) => {
                 let output = output?;

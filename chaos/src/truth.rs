@@ -10,6 +10,7 @@ use sha2::Digest;
 
 use crate::chance::Chance;
 use crate::failure::Failure;
+use crate::plan::DEADLY_KEY;
 
 /// Sizes in bytes: around the blocks of the algorithms, small ones that end between two faults, large ones that do not.
 const SIZES: [usize; 14] = [0, 1, 55, 56, 64, 119, 4096, 4096, 4096, 4097, 100_000, 1 << 20, 8 << 20, 64 << 20];
@@ -26,6 +27,7 @@ pub struct Truth {
 impl Truth {
     /// Writes the objects into the folder of the bucket.
     pub fn write(seed: u64, folder: &Path) -> Result<Truth, Failure> {
+        std::fs::write(folder.join(DEADLY_KEY), [])?;
         let mut digests = Vec::new();
         for (number, size) in SIZES.into_iter().enumerate() {
             let content = content(seed, number, size);

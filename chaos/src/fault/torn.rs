@@ -5,20 +5,15 @@
 //! holds every job that was accepted before.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use hashlane_job::{SteadyClock, SystemClock};
-use hashlane_store::{JobStore, QueueDefaults, StoreOptions};
-use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
 use tokio::runtime::Handle;
 
 use crate::chance::Chance;
 use crate::failure::Failure;
 use crate::fault::Victim;
-use crate::store_rows::id_text;
+use crate::image;
 use crate::wal::commit_ends;
 
 /// The tears are this far apart: what a disk writes as one.
@@ -105,36 +100,14 @@ impl Moment {
 
     /// The jobs that SQLite alone finds when the log ends with this commit.
     fn jobs_at(&self, commit: usize) -> Result<BTreeSet<String>, Failure> {
-        jobs(&self.write(&self.log[..commit])?)
+        image::jobs(&self.write(&self.log[..commit])?)
     }
 
     fn open(&self, runtime: &Handle, log: &[u8], expected: &BTreeSet<String>) -> Result<(), Failure> {
-        let path = self.write(log)?;
-        let url = format!("sqlite:{}", path.display());
-        let options = StoreOptions {
-            wall: Arc::new(SystemClock),
-            steady: Arc::new(SteadyClock::start()),
-            queue_defaults: QueueDefaults { jobs_waiting_max: 1 << 30, jobs_running_max: 1 << 20 },
-            submit_twice_window: Duration::from_secs(60),
-        };
-        let problems = runtime.block_on(async {
-            JobStore::open(&url, options).await?.close().await;
-            JobStore::check(&url, |_| {}).await
-        })?;
-        if problems.problems > 0 {
-            return Err(Failure::new(format!("check finds {} problems", problems.problems)));
-        }
-        let found = jobs(&path)?;
+        let found = image::open(runtime, &self.write(log)?)?;
         if found != *expected {
             return Err(Failure::new(format!("{} jobs instead of {}", found.len(), expected.len())));
         }
         Ok(())
     }
-}
-
-fn jobs(path: &Path) -> Result<BTreeSet<String>, Failure> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let mut statement = connection.prepare("select id from job")?;
-    let ids = statement.query_map([], |row| row.get::<_, [u8; 16]>(0))?;
-    ids.map(|id| Ok(id_text(id?))).collect()
 }
