@@ -153,6 +153,9 @@ struct ReleaseArgs {
     /// How many pairs of service and command; the median of their ratios counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// With `[cache] results`: the first round reads, the others are answered from its results
+    #[arg(long)]
+    cache: bool,
 }
 
 /// What `reading` measures.
@@ -235,7 +238,7 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
             complete::measure(binary, 100_000, 64, &[End::Result, End::Callback]).await?;
             latency::measure(binary, 300).await?;
             large::measure(binary, 2048, 3).await?;
-            release::measure(binary, 20_000, 4_000, 3).await?;
+            release::measure(binary, 20_000, 4_000, 3, false).await?;
             store::measure(100_000, 1_000_000, 1_000_000, 3, None).await
         }
         Measurement::Submit(args) => submit::measure(binary, &args.connections, args.seconds, args.rounds).await,
@@ -248,7 +251,9 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
             deliveries::measure(binary, args.callbacks, args.rounds, args.flood, args.hostile).await
         }
         Measurement::Several(args) => several::measure(binary, args.mebibytes, &args.algorithms, args.rounds).await,
-        Measurement::Release(args) => release::measure(binary, args.jobs, args.files, args.rounds).await,
+        Measurement::Release(args) => {
+            release::measure(binary, args.jobs, args.files, args.rounds, args.cache).await
+        }
         Measurement::Reading(args) => reading::measure(&args.folder, &args.algorithms, args.rounds),
         Measurement::Store(args) => {
             store::measure(args.jobs, args.finished, args.waiting, args.rounds, args.keep.as_deref()).await

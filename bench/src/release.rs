@@ -22,15 +22,20 @@ const SUBMITS: usize = 32;
 /// Measures rounds of a pair: all jobs released, and the command on the folder. There are as many objects as jobs, each
 /// with a name of its own and submitted once; `files` of them have content of their own, the others are hard links to these,
 /// so that the page cache holds all of them. Links to one file lie `files` jobs apart.
-pub async fn measure(binary: &Path, jobs: usize, files: usize, rounds: usize) -> Result<(), Failure> {
+///
+/// With `cache` the service is asked to answer from earlier results: its first round reads all objects, the others none.
+pub async fn measure(binary: &Path, jobs: usize, files: usize, rounds: usize, cache: bool) -> Result<(), Failure> {
     let files = files.clamp(1, jobs.max(1));
     let gigabytes = (jobs * OBJECT_BYTES) as f64 / 1e9;
-    let server = Server::start(binary).await?;
+    let server = Server::start_configured(binary, cache.then_some("[cache]\nresults = true\n")).await?;
     put_objects(&server, jobs, files)?;
     println!(
         "\n## release: {jobs} jobs on objects of 1 MiB (MD5) that waited in a paused queue, {} rounds\n",
         rounds.max(1)
     );
+    if cache {
+        println!("With `[cache] results = true`: from round 2 on no object is read.\n");
+    }
     println!("{jobs} objects, {files} different files: the others are hard links to them, {files} jobs apart.\n");
     println!(
         "| round | service s | GB/s | jobs/s | server CPU \u{b5}s per job | `hashlane sum` s | GB/s | of its rate |"
@@ -63,6 +68,10 @@ pub async fn measure(binary: &Path, jobs: usize, files: usize, rounds: usize) ->
             gigabytes / command,
             command / service,
         );
+    }
+    if cache {
+        let hits = server.counter("hashlane_cache_hits_total").await.unwrap_or(0);
+        println!("\n{hits} jobs were answered from results.");
     }
     let memory = server.memory_peak_mebibytes().unwrap_or(0.0);
     println!(

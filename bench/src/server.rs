@@ -50,13 +50,25 @@ pub struct Server {
 impl Server {
     /// Starts the binary without a configuration on an empty data directory, with some free ports of loopback.
     pub async fn start(binary: &Path) -> Result<Server, Failure> {
+        Server::start_configured(binary, None).await
+    }
+
+    /// As [`Server::start`], with the text of a configuration.
+    pub async fn start_configured(binary: &Path, configuration: Option<&str>) -> Result<Server, Failure> {
         let folder = TempDir::with_prefix("hashlane-bench-")?;
         let (data, objects) = (folder.path().join("data"), folder.path().join("objects"));
         std::fs::create_dir(&objects)?;
         let log = std::fs::File::create(folder.path().join("serve.log"))?;
+        let file = folder.path().join("hashlane.toml");
+        let mut configured = Vec::new();
+        if let Some(text) = configuration {
+            std::fs::write(&file, text)?;
+            configured.extend(["--config".into(), file.into_os_string()]);
+        }
         let started = Instant::now();
         let mut process = Command::new(binary)
             .arg("serve")
+            .args(configured)
             .arg(&objects)
             .arg("--data")
             .arg(&data)

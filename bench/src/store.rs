@@ -181,6 +181,7 @@ impl Desk {
             algorithm_as_given: "SHA256".into(),
             add_to_header: false,
             level: 0,
+            fresh: false,
             submitter: None,
             user_data: None,
             callback: CallbackRequest { address: CallbackAddress::Queue, format: None },
@@ -281,7 +282,7 @@ impl Desk {
             };
             let store = self.store.clone();
             calls.spawn(async move {
-                store.settle(lease.token, Outcome::Hashed(facts)).await?;
+                store.settle(lease.token, Outcome::Hashed { facts, version: None }).await?;
                 Ok::<_, Failure>(())
             });
         }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hashlane_job::{Clock, SystemClock};
 use hashlane_lanes::{Algorithm, Hasher};
 use hashlane_wire::job_detail::{self, JobDetail};
-use hashlane_wire::{ErrorAnswer, RequestHead, SubmitRequest, WireError, sign};
+use hashlane_wire::{ErrorAnswer, FRESH_HEADER, RequestHead, SubmitRequest, WireError, sign};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
@@ -48,6 +48,7 @@ const SIGNED_AFTER_SECONDS: i64 = 900;
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 /// Marks a repeated request (spec section 5, idempotency).
 const SDK_RETRY: HeaderName = HeaderName::from_static("x-cos-sdk-retry");
+const FRESH: HeaderName = HeaderName::from_static(FRESH_HEADER);
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-ci-security-token");
 
 /// What stays as it is in a path segment: the unreserved characters of RFC 3986.
@@ -95,7 +96,25 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn submit(&self, request: &SubmitRequest) -> Result<(JobDetail, Exchange), ClientError> {
-        let exchange = self.call(Method::POST, "/file_jobs", "", Some(Bytes::from(request.print()))).await?;
+        self.submit_marked(request, HeaderMap::new()).await
+    }
+
+    /// As [`Client::submit`], for a job for which the object is read whatever is known of it: with `x-ci-fresh: true`. The
+    /// original does not know that header and reads every object.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn submit_fresh(&self, request: &SubmitRequest) -> Result<(JobDetail, Exchange), ClientError> {
+        self.submit_marked(request, HeaderMap::from_iter([(FRESH, HeaderValue::from_static("true"))])).await
+    }
+
+    async fn submit_marked(
+        &self,
+        request: &SubmitRequest,
+        marks: HeaderMap,
+    ) -> Result<(JobDetail, Exchange), ClientError> {
+        let body = Some(Bytes::from(request.print()));
+        let exchange = self.call_marked(Method::POST, "/file_jobs", "", body, &marks).await?;
         let (jobs, _) = read_jobs(&exchange)?;
         match jobs.into_iter().next() {
             Some(job) => Ok((job, exchange)),
@@ -126,9 +145,21 @@ impl Client {
         query: &str,
         body: Option<Bytes>,
     ) -> Result<Exchange, ClientError> {
+        self.call_marked(method, path, query, body, &HeaderMap::new()).await
+    }
+
+    /// As [`Client::call`], with further headers, which are signed.
+    async fn call_marked(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        body: Option<Bytes>,
+        marks: &HeaderMap,
+    ) -> Result<Exchange, ClientError> {
         let mut attempt = 1;
         let exchange = loop {
-            let outcome = self.attempt(&method, (path, query), body.clone(), attempt > 1).await;
+            let outcome = self.attempt(&method, (path, query), body.clone(), marks, attempt > 1).await;
             let asked = match &outcome {
                 Ok((exchange, _)) if exchange.status < 500 => None,
                 Ok((_, retry_after)) => Some(retry_after.unwrap_or(Duration::ZERO)),
@@ -161,12 +192,13 @@ impl Client {
         method: &Method,
         (path, query): (&str, &str),
         body: Option<Bytes>,
+        marks: &HeaderMap,
         again: bool,
     ) -> Result<(Exchange, Option<Duration>), ClientError> {
         let Inner { http, endpoint, config } = &*self.inner;
         let invalid = |what: &str| ClientError::Misconfigured(format!("{what} cannot be sent in a header"));
 
-        let mut headers = HeaderMap::new();
+        let mut headers = marks.clone();
         headers.insert(HOST, HeaderValue::from_str(&endpoint.host).map_err(|_| invalid("the bucket or endpoint"))?);
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hashlane-client/", env!("CARGO_PKG_VERSION"))));
         if let Some(body) = &body {

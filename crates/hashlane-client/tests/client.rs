@@ -135,7 +135,7 @@ async fn a_submit_is_signed_with_its_body_and_names_bucket_and_region_in_the_hos
     assert_eq!((job.job_id.as_str(), job.state.as_str()), ("f1", "Submitted"));
     let asked = script.asked().remove(0);
     assert_eq!(header(&asked, "host").as_deref(), Some("demo-1250000000.ci.ap-chongqing.myqcloud.com"));
-    assert_eq!(header(&asked, "x-cos-sdk-retry"), None);
+    assert_eq!([header(&asked, "x-cos-sdk-retry"), header(&asked, "x-ci-fresh")], [None, None]);
     assert!(!asked.contains(SECRET));
     verify(&asked);
 
@@ -144,6 +144,20 @@ async fn a_submit_is_signed_with_its_body_and_names_bucket_and_region_in_the_hos
     let body = String::from_utf8(exchange.request_body).expect("UTF-8");
     assert_eq!(format!("{}\r\n{body}", exchange.request_head), asked);
     assert_eq!(SubmitRequest::parse(body.as_bytes()).expect("readable").object, request().object);
+}
+
+#[tokio::test]
+async fn a_fresh_submit_says_so_in_a_signed_header_in_every_attempt() {
+    let script = Script::of(vec![answer("503 Service Unavailable", ""), answer("200 OK", &job("f1", "Submitted"))]);
+    let (job, _) = script.client().submit_fresh(&request()).await.expect("accepted");
+    assert_eq!(job.job_id, "f1");
+    let asked = script.asked();
+    assert_eq!(asked.len(), 2);
+    for asked in &asked {
+        assert_eq!(header(asked, "x-ci-fresh").as_deref(), Some("true"));
+        verify(asked);
+        assert!(asked.contains("x-ci-fresh;") || asked.contains(";x-ci-fresh"), "it is among the signed: {asked}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! budget, and that dropping a future stops its work within a chunk. It leaves out when to try again and what to tell
 //! clients beyond the [`JobError`]: the worker decides both.
 
+mod identify;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -188,8 +189,9 @@ impl Engine {
                 let written = spawn_blocking(move || marker.write_header(&digest)).await;
                 written.unwrap_or_else(|_| Err(JobError::permanent(FailureCode::Internal, "storing the digest failed")))
             }
-            (Hold::Object { generation: Some(generation) }, Storage::Objects(objects)) => {
-                objects.add_metadata(&object.key, *generation, &digest).await
+            (Hold::Object(version), Storage::Objects(objects)) if version.generation.is_some() => {
+                let generation = version.generation.unwrap_or_default();
+                objects.add_metadata(&object.key, generation, &digest).await
             }
             _ => Err(JobError::permanent(
                 FailureCode::HeaderDenied,

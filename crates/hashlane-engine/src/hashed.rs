@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use hashlane_job::{Checkpoint, FailureCode, FileFacts, JobError, ObjectRef, Timestamp};
+use hashlane_job::{Checkpoint, FailureCode, FileFacts, JobError, ObjectRef, ObjectVersion, Timestamp};
 use hashlane_lanes::{Algorithm, Digest};
 
 use crate::ReadProgress;
 use crate::local::{LocalObject, OpenFile};
+use crate::objects::Version;
 
 /// What was asked of one object.
 #[derive(Debug, Clone)]
@@ -29,6 +30,29 @@ pub struct Hashed {
     /// What was learnt.
     pub facts: FileFacts,
     pub(crate) hold: Hold,
+}
+
+impl Hashed {
+    /// The version that was hashed; `None` when the storage could give another content the same words.
+    pub fn version(&self) -> Option<ObjectVersion> {
+        self.hold.version()
+    }
+}
+
+/// An object as it is now, without a look at its content, see [`Engine::identify`](crate::Engine::identify). While it is held a
+/// local file stays open.
+#[derive(Debug)]
+pub struct Identified {
+    /// Which version it is.
+    pub version: ObjectVersion,
+    pub(crate) hold: Hold,
+}
+
+impl Identified {
+    /// What hashing this version would give, from what an earlier reading of it gave.
+    pub fn hashed(self, facts: FileFacts) -> Hashed {
+        Hashed { facts, hold: self.hold }
+    }
 }
 
 /// What came of reading an object, for everybody who waited for it.
@@ -64,6 +88,19 @@ pub(crate) enum Hold {
     File(Arc<OpenFile>),
     /// The marker of a folder, which has no content.
     Marker(Arc<LocalObject>),
-    /// An object of another scheme, by its number where we keep its metadata; without it nothing can be changed.
-    Object { generation: Option<u64> },
+    /// An object of another scheme.
+    Object(Arc<Version>),
+}
+
+impl Hold {
+    /// The version in words, when later content would have other words.
+    pub(crate) fn version(&self) -> Option<ObjectVersion> {
+        let words = match self {
+            Hold::File(file) => Some(file.version()),
+            // There is nothing to read, so nothing is spared by knowing it again.
+            Hold::Marker(_) => None,
+            Hold::Object(version) => version.words(),
+        };
+        words.map(ObjectVersion::from_words)
+    }
 }

@@ -31,7 +31,7 @@ mod sum;
 pub use bucket::BucketConfig;
 pub use engine::{Engine, EngineOptions, Joined};
 pub use error::EngineError;
-pub use hashed::{HashRequest, Hashed};
+pub use hashed::{HashRequest, Hashed, Identified};
 pub use progress::{Meter, ReadProgress};
 pub use schemes::folder_url;
 pub use storage::{

@@ -55,11 +55,13 @@ impl Version {
         self.etag.as_ref().is_some_and(|etag| !etag.starts_with("W/"))
     }
 
-    /// The version in words, for checkpoints; `None` where the store tells too little to know it again.
+    /// The version in words, for checkpoints and results that are to be known again; `None` where the store tells too little for that.
     pub(crate) fn words(&self) -> Option<String> {
-        let etag = self.etag.as_ref()?;
-        // Where the store tells no time, it is that of our own start.
-        let modified = self.tells_modified.then(|| self.modified.unix_millis());
+        let etag = self.etag.as_ref().filter(|_| self.is_strong())?;
+        // Where neither the store nor an upload through us tells a time, it is that of our own start. The upload's is what
+        // tells uploads of two processes apart, since both count from 1.
+        let told = self.tells_modified || self.generation.is_some();
+        let modified = told.then(|| self.modified.unix_millis());
         Some(format!("object {etag} {:?} {} {modified:?} {:?}", self.version, self.size_bytes, self.generation))
     }
 }

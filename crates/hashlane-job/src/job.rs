@@ -26,6 +26,9 @@ pub struct NewJob {
     pub user_data: Option<String>,
     /// 0, 1 or 2; the larger is taken first within a queue.
     pub level: u8,
+    /// The client wants the object to be read for this very job: no result of an earlier job and no reading of another one
+    /// stands for it (`x-ci-fresh: true`).
+    pub fresh: bool,
     /// The access key that asked for it, of which the permission is checked again before the object is read; `None` of jobs that were
     /// submitted before this was kept.
     pub submitter: Option<String>,

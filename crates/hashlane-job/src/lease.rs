@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Checkpoint, FileFacts, Job, JobError, JobId, Reply};
+use crate::{Checkpoint, FileFacts, Job, JobError, JobId, ObjectVersion, Reply};
 
 /// What is to be done with a live job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,8 @@ pub struct Lease {
     pub stage: Stage,
     /// The number of this attempt at this stage, from 1. A given-back attempt is not counted.
     pub attempt: u32,
+    /// How long ago the first attempt at hashing failed; zero when none has failed.
+    pub failing_for: Duration,
     /// Where an earlier holder was, when the object is large.
     pub checkpoint: Option<Checkpoint>,
     /// A process died that worked on the job, which has shown no progress since: its first checkpoints are wanted early,
@@ -54,7 +56,12 @@ pub struct Lease {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The object was hashed; the job succeeds.
-    Hashed(FileFacts),
+    Hashed {
+        /// What was learnt of it.
+        facts: FileFacts,
+        /// The version that the facts are of, when later jobs may be answered with them as long as the object is that version.
+        version: Option<ObjectVersion>,
+    },
     /// The job fails for good.
     Failed(JobError),
     /// The attempt failed; take it again after the delay.
@@ -90,7 +97,7 @@ impl Outcome {
     /// The stage that this outcome can end; `None` when it can end either.
     pub const fn stage(&self) -> Option<Stage> {
         match self {
-            Outcome::Hashed(_) | Outcome::Failed(_) | Outcome::Again { .. } => Some(Stage::Hash),
+            Outcome::Hashed { .. } | Outcome::Failed(_) | Outcome::Again { .. } => Some(Stage::Hash),
             Outcome::Delivered(_)
             | Outcome::DeliverAgain { .. }
             | Outcome::DeliveryFailed(_)

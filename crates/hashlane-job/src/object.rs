@@ -49,6 +49,23 @@ pub struct ObjectRef {
     pub key: String,
 }
 
+/// One version of an object, in words that the engine makes: as long as an object gives the same words, it has the same content, as far
+/// as its storage can tell versions apart. To all others they are words to be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObjectVersion(String);
+
+impl ObjectVersion {
+    /// The version of these words.
+    pub fn from_words(words: String) -> ObjectVersion {
+        ObjectVersion(words)
+    }
+
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What was learnt of one version of an object: everything in here belongs to the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFacts {

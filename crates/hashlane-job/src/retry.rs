@@ -2,8 +2,23 @@
 
 use std::time::Duration;
 
-/// How often a job is tried whose object fails to be read for a temporary reason; the last failure is final.
-pub const HASH_ATTEMPTS_MAX: u32 = 5;
+/// How often and for how long an object is tried that fails to be read for a temporary reason; the last failure is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashRetry {
+    /// Attempts that may end with a failure.
+    pub attempts_max: u32,
+    /// No attempt begins later than this after the first failure.
+    pub time_max: Duration,
+}
+
+impl Default for HashRetry {
+    /// Five attempts with their pauses outlast a storage that hiccups for some seconds; more would only delay the answer that
+    /// it is down. An attempt itself may take as long as its object is large, so an hour: then the job has waited for its
+    /// storage long enough, and who asked learns it.
+    fn default() -> HashRetry {
+        HashRetry { attempts_max: 5, time_max: Duration::from_secs(3600) }
+    }
+}
 
 /// How often in a row an object may change while it is read; the last time is final (failure rule B2). Who writes to it all
 /// the time would make every attempt read it for nothing.

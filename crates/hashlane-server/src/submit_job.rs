@@ -4,7 +4,7 @@
 
 use hashlane_job::{NewJob, Queue, QueueId};
 use hashlane_store::SubmitError;
-use hashlane_wire::{RequestHead, SubmitDraft, check_content_md5, check_content_type, job_detail};
+use hashlane_wire::{RequestHead, SubmitDraft, asks_fresh, check_content_md5, check_content_type, job_detail};
 
 use crate::access::{self, AccessKey};
 use crate::answer::Answer;
@@ -28,6 +28,7 @@ pub(crate) async fn answer(
     // Whoever submits learns the object's digest, and writes to it when the digest is to be stored there (spec section 12).
     key.require(access::READ)?;
     api.room.ask()?;
+    let fresh = asks_fresh(head)?;
     let queues = service::open_queues(api, bucket.name).await?;
     let body = body.read().await?;
     check_content_type(head.header("content-type").as_deref())?;
@@ -36,7 +37,7 @@ pub(crate) async fn answer(
     let queue = choose(&queues, draft.queue())?;
     let id = api.job_ids.next(api.clock.now());
     let job = draft.finish()?.into_job(id, bucket.name.clone(), queue);
-    let job = NewJob { submitter: Some(key.id.clone()), ..job };
+    let job = NewJob { fresh, submitter: Some(key.id.clone()), ..job };
     if job.add_to_header {
         key.require(access::WRITE)?;
     }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashlane_job::{
-    BucketName, DeliveryState, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage, Timestamp,
+    BucketName, DeliveryState, FileFacts, Job, JobId, LeaseToken, NewJob, ObjectRef, ObjectVersion, Outcome, Queue,
+    QueueId, Service, Stage, Timestamp,
 };
+use hashlane_lanes::Algorithm;
 use tokio::sync::futures::OwnedNotified;
 
 use crate::sqlite::Sqlite;
@@ -164,6 +166,22 @@ impl JobStore {
     pub async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
         match &*self.backend {
             Backend::Sqlite(store) => store.settle(token, outcome).await,
+        }
+    }
+
+    /// The result of the newest job that was settled with this version of this object and this algorithm, as long as that job is
+    /// kept. It is as old as that job: whether it may stand for another reading is for the caller to know.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::DamagedJob`] when the result is damaged on the disk, otherwise when the store fails.
+    pub async fn recall(
+        &self,
+        object: &ObjectRef,
+        algorithm: Algorithm,
+        version: &ObjectVersion,
+    ) -> Result<Option<FileFacts>, StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.recall(object, algorithm, version).await,
         }
     }
 

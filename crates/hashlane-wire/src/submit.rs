@@ -85,6 +85,7 @@ impl SubmitRequest {
             add_to_header: self.add_to_header,
             user_data: self.user_data,
             level: self.level,
+            fresh: false,
             submitter: None,
             callback: self.callback,
         }

@@ -28,6 +28,7 @@ fn sample() -> NewJob {
         algorithm_as_given: "MD5".into(),
         add_to_header: true,
         user_data: Some("This is my data.".into()),
+        fresh: false,
         submitter: None,
         level: 0,
         callback: CallbackRequest::default(),

@@ -53,7 +53,7 @@ impl Stepper for DeliverStep {
             // Postponed or given back, which is decided without a step, or an outcome of the other stage.
             Outcome::Postponed { .. }
             | Outcome::GivenBack
-            | Outcome::Hashed(_)
+            | Outcome::Hashed { .. }
             | Outcome::Failed(_)
             | Outcome::Again { .. } => return,
         };

@@ -190,6 +190,7 @@ pub(crate) fn lease(ids: &JobIds, stage: Stage, url: &str) -> Lease {
         algorithm_as_given: "MD5".into(),
         add_to_header: false,
         user_data: None,
+        fresh: false,
         submitter: None,
         level: 0,
         callback: Default::default(),
@@ -206,5 +207,13 @@ pub(crate) fn lease(ids: &JobIds, stage: Stage, url: &str) -> Lease {
         target: Some(CallbackTarget { address: NotifyAddress::Url(url.into()), format: CallbackFormat::Xml }),
         delivery: Delivery::default(),
     };
-    Lease { token: LeaseToken { job: id, secret: 0 }, stage, attempt: 1, checkpoint: None, is_suspect: false, job }
+    Lease {
+        token: LeaseToken { job: id, secret: 0 },
+        stage,
+        attempt: 1,
+        failing_for: Duration::ZERO,
+        checkpoint: None,
+        is_suspect: false,
+        job,
+    }
 }

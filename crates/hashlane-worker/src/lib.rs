@@ -23,6 +23,7 @@ mod permission;
 mod prune;
 mod receiver_slot;
 mod receivers;
+mod results;
 mod stage;
 mod standing;
 mod watch;

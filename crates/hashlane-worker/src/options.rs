@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hashlane_job::DELIVERY_DELAYS;
+use hashlane_job::{DELIVERY_DELAYS, HashRetry};
 use hashlane_wire::TimeOffset;
 
 use crate::Permission;
@@ -28,6 +28,10 @@ pub struct WorkerOptions {
     pub callback_json_array: bool,
     /// Whether a job may still be done when its turn comes.
     pub permission: Permission,
+    /// Whether a job may be answered with the result of an earlier job that read the same version of the object.
+    pub cache_results: bool,
+    /// How often and for how long an object is tried again that fails to be read for a temporary reason.
+    pub retry: HashRetry,
     /// How long a stop waits for running jobs before it gives them back.
     pub grace: Duration,
 }
@@ -46,6 +50,8 @@ impl Default for WorkerOptions {
             time_offset: TimeOffset::default(),
             callback_json_array: false,
             permission: Permission::default(),
+            cache_results: false,
+            retry: HashRetry::default(),
             grace: Duration::from_secs(25),
         }
     }

@@ -167,7 +167,7 @@ impl<L: Leases, S: Stepper> Step<L, S> {
         if held.lease().stage == Stage::Hash {
             held.progress().leave();
             // It may just as well have come to its end.
-            if let Ok(Ok(outcome @ Outcome::Hashed(_))) = timeout(LAST_CHECKPOINT_TIME_MAX, step).await {
+            if let Ok(Ok(outcome @ Outcome::Hashed { .. })) = timeout(LAST_CHECKPOINT_TIME_MAX, step).await {
                 return outcome;
             }
         }

@@ -19,6 +19,7 @@ use crate::keeper::Keeper;
 use crate::options::WorkerOptions;
 use crate::prune;
 use crate::receivers::places_max;
+use crate::results::Results;
 use crate::stage::StageLoop;
 use crate::watch;
 
@@ -47,7 +48,12 @@ impl Worker {
         let hash = StageLoop {
             leases: store.clone(),
             acquirer: DueJobs::new(store.clone(), keeper.clone(), stop.clone()),
-            stepper: HashStep { engine: engine.clone(), permission: options.permission },
+            stepper: HashStep {
+                results: Results::of(&store, options.cache_results),
+                engine: engine.clone(),
+                permission: options.permission,
+                retry: options.retry,
+            },
             slots: engine.slots().max(1),
             grace: options.grace,
             stop: stop.clone(),

@@ -253,6 +253,9 @@ pub(crate) struct SubmitArgs {
     /// Store the digest as metadata of the object too
     #[arg(long)]
     pub(crate) add_to_header: bool,
+    /// Read the object for this very job, whatever is known of it from others
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// A text that comes back with the job: printable ASCII, at most 1024 characters
     #[arg(long, value_name = "TEXT")]
     pub(crate) user_data: Option<String>,

@@ -70,6 +70,8 @@ pub(crate) struct Worker {
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) checkpoint_bytes: u64,
+    pub(crate) attempts: u32,
+    pub(crate) retry_time: Duration,
 }
 
 /// `[limits]`, as far as this version has them.
@@ -115,6 +117,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) queue_max_size: u64,
     pub(crate) queue_max_concurrent: u64,
+    /// Whether jobs may be answered from an earlier reading (`[cache] results`).
+    pub(crate) cache_results: bool,
     pub(crate) callback: Callback,
     /// What was configured and is not part of this version.
     pub(crate) later: Vec<Later>,
@@ -233,6 +237,10 @@ fn read<'a>(
         lease: worker_table.read("lease", Kind::Quantity, "30s", duration_some)?,
         grace: worker_table.read("grace", Kind::Quantity, "25s", duration)?,
         checkpoint_bytes: worker_table.read("checkpoint", Kind::Quantity, "256MiB", size_some)?,
+        attempts: worker_table
+            .read("attempts", Kind::Number, "5", count::<1, 1_000>)
+            .map(|attempts| u32::try_from(attempts).unwrap_or(u32::MAX))?,
+        retry_time: worker_table.read("retry_time", Kind::Quantity, "1h", duration)?,
     };
     worker_table.close()?;
 
@@ -267,9 +275,7 @@ fn read<'a>(
     queue.close()?;
 
     let cache = root.section("cache")?;
-    if cache.read("results", Kind::Boolean, "false", boolean)? {
-        Later::ignored(&cache, "results", "every job reads its object", &mut later);
-    }
+    let cache_results = cache.read("results", Kind::Boolean, "false", boolean)?;
     cache.close()?;
 
     let callback = read_callback(&root, file, listen)?;
@@ -300,6 +306,7 @@ fn read<'a>(
         limits,
         queue_max_size,
         queue_max_concurrent,
+        cache_results,
         callback,
         later,
         settings: record.into_settings(),

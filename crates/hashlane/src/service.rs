@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hashlane_callback::{CallbackOptions, Transports};
 use hashlane_engine::{BucketConfig, Engine, EngineOptions};
-use hashlane_job::{SteadyClock, SystemClock};
+use hashlane_job::{HashRetry, SteadyClock, SystemClock};
 use hashlane_lanes::Platform;
 use hashlane_server::{AccessKey, ApiOptions, Limits, Listening, RoomLimits, Tls};
 use hashlane_store::{JobStore, QueueDefaults, StoreError, StoreErrorKind, StoreOptions};
@@ -170,7 +170,7 @@ impl Service {
 
 /// Refuses to go on where a configured feature that is missing would make that wrong or unsafe.
 pub(crate) fn refuse_what_comes_later(config: &Config) -> Result<(), Failure> {
-    let refused: Vec<&str> = config.later.iter().filter(|it| it.refused).map(|it| it.text.as_str()).collect();
+    let refused: Vec<&str> = config.later.iter().map(|it| it.text.as_str()).collect();
     if refused.is_empty() { Ok(()) } else { Err(Failure::cannot(refused.join("\nhashlane: "))) }
 }
 
@@ -350,6 +350,8 @@ fn worker_options(config: &Config, keys: &[AccessKey]) -> WorkerOptions {
         time_offset: config.time_offset,
         callback_json_array: config.callback.json_array,
         permission: permission(keys),
+        cache_results: config.cache_results,
+        retry: HashRetry { attempts_max: config.worker.attempts, time_max: config.worker.retry_time },
         grace: config.worker.grace,
     }
 }

@@ -123,13 +123,6 @@ fn config_check_says_whether_serve_would_start() {
     };
     let fine = check("[worker]\nlease = \"10s\"");
     assert_eq!((fine.status.code(), stdout(&fine).as_str()), (Some(0), "h.toml: fine\n"));
-    let ignored = check("[cache]\nresults = true");
-    assert_eq!(ignored.status.code(), Some(0));
-    assert!(
-        stderr(&ignored).contains("warning: h.toml:2: cache.results has no effect in this version"),
-        "{}",
-        stderr(&ignored)
-    );
     let unknown = check("\n[worker]\nlese = 1");
     assert_eq!(unknown.status.code(), Some(2));
     assert_eq!(stderr(&unknown), "hashlane: h.toml:3: unknown key `lese` in [worker]; did you mean `lease`?\n");

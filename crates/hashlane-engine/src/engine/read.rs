@@ -147,7 +147,7 @@ impl Inner {
             size_bytes: read.message_bytes,
             etag,
             modified: version.modified,
-            hold: Hold::Object { generation: version.generation },
+            hold: Hold::Object(Arc::new(version)),
         })
     }
 }

@@ -23,8 +23,12 @@ impl OpenFile {
         let owner = attributes::owner(digest.algorithm());
         let before = [self.attribute(&name), self.attribute(&owner)];
         self.verify()?;
-        // First, so that a crash in between leaves no digest that nobody can tell the version of.
         let owned = etag::stored_form(&digest.to_string(), self.identity());
+        // Writing it again would only move the change time, upon which nobody knows the version again.
+        if before == [Some(digest.to_string().into_bytes()), Some(owned.clone().into_bytes())] {
+            return Ok(());
+        }
+        // First, so that a crash in between leaves no digest that nobody can tell the version of.
         set(self, &owner, owned.as_bytes()).map_err(failure::at_header)?;
         set(self, &name, digest.to_string().as_bytes()).map_err(failure::at_header)?;
         // A writer that came in between would leave the digest of the old content at the new one.

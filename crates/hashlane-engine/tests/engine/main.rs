@@ -12,3 +12,4 @@ mod multipart;
 mod preconditions;
 mod startup;
 mod storage;
+mod versions;

@@ -36,6 +36,29 @@ async fn queue_of(server: &Server, id: &str) -> String {
     query(server, id).await.0[0].queue_id.clone()
 }
 
+/// Failure rule C2: what must be signed is stored with the job, and what is not is refused.
+#[tokio::test]
+async fn a_submit_asks_for_a_reading_of_its_own_by_a_signed_header() {
+    let server = Server::start().await;
+    let body = minimal("a.txt");
+    for (value, fresh) in [(Some("true"), true), (Some("TRUE"), true), (Some("false"), false), (None, false)] {
+        let ask = Ask::submit(body.as_str());
+        let ask = value.into_iter().fold(ask, |ask, value| ask.header("x-ci-fresh", value));
+        let (jobs, _) = described(&ask.signed().send(server.api).await);
+        let id = hashlane_job::JobId::parse(&jobs[0].job_id).expect("an id");
+        let stored = server.store.get(&bucket(), &[id]).await.expect("the store answers");
+        assert_eq!(stored[0].request.fresh, fresh, "{value:?}");
+    }
+    for value in ["1", "yes", ""] {
+        let reply = Ask::submit(body.as_str()).header("x-ci-fresh", value).signed().send(server.api).await;
+        assert!(reply.expect_error(400, "InvalidArgument").contains("x-ci-fresh"), "{value:?}");
+    }
+    let twice = Ask::submit(body.as_str()).header("x-ci-fresh", "true").header("x-ci-fresh", "false").signed();
+    assert_ne!(twice.send(server.api).await.status, 200);
+    let unsigned = Ask::submit(body.as_str()).signed().header("x-ci-fresh", "true").send(server.api).await;
+    assert!(unsigned.expect_error(403, "AccessDenied").contains("x-ci-fresh must be signed"));
+}
+
 /// Rule W7.1.
 #[tokio::test]
 async fn a_job_can_be_followed_from_submit_to_result() {
@@ -56,7 +79,7 @@ async fn a_job_can_be_followed_from_submit_to_result() {
         etag: "\"900150983cd24fb0d6963f7d28e17f72\"".into(),
         modified: Timestamp::from_unix_seconds(NOW - 60),
     };
-    server.store.settle(claimed.leases[0].token, Outcome::Hashed(facts)).await.expect("a settle");
+    server.store.settle(claimed.leases[0].token, Outcome::Hashed { facts, version: None }).await.expect("a settle");
     let (jobs, _) = query(&server, &id).await;
     let result = jobs[0].result.as_ref().expect("a result");
     assert_eq!((jobs[0].state.as_str(), jobs[0].progress, jobs[0].message.as_str()), ("Success", 100, "success"));

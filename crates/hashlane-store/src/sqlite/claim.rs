@@ -116,8 +116,10 @@ impl Claim {
             writer.tally.step(row.key, Place::Ready, Place::Leased);
         }
         match read_whole(writer, row, now) {
-            Ok(Live { job, attempts, checkpoint, is_suspect }) => {
-                Ok(Some(Lease { token, stage: self.stage, attempt: attempts + 1, checkpoint, is_suspect, job }))
+            Ok(Live { job, attempts, checkpoint, is_suspect, failing }) => {
+                let failing_for = failing.map_or(Duration::ZERO, |failing| now.since(failing));
+                let attempt = attempts + 1;
+                Ok(Some(Lease { token, stage: self.stage, attempt, failing_for, checkpoint, is_suspect, job }))
             }
             Err(error) if matches!(error.kind, StoreErrorKind::Corrupt | StoreErrorKind::DamagedJob(_)) => {
                 tracing::error!(job = %row.id, error = %error, "a job cannot be worked on and is put off");

@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) checkpoint: Option<Checkpoint>,
     /// A process died that held it, and it has shown no progress since.
     pub(super) is_suspect: bool,
+    /// When the first attempt at hashing failed, on the steady clock.
+    pub(super) failing: Option<Timestamp>,
 }
 
 /// As [`read_job`], with what only the live row knows.
@@ -92,6 +94,7 @@ struct LiveRow {
     said_time: Option<Timestamp>,
     checkpoint: Option<Checkpoint>,
     is_suspect: bool,
+    failing: Option<Timestamp>,
 }
 
 impl JobRow<'_> {
@@ -113,6 +116,7 @@ impl JobRow<'_> {
             add_to_header: self.columns.take()?,
             level: self.columns.take()?,
             user_data: self.columns.take()?,
+            fresh: self.columns.take()?,
             submitter: self.columns.take()?,
             callback: self.callback()?,
         };
@@ -133,8 +137,11 @@ impl JobRow<'_> {
             (word, _) => JobState::from_word(word).ok_or_else(|| self.corrupt("state"))?,
         };
         let job = Job { request, state, queue_paused, progress, started, ended, facts, error, target, delivery };
-        let Some(live) = live else { return Ok(Live { job, attempts: 0, checkpoint: None, is_suspect: false }) };
-        let (attempts, checkpoint, is_suspect) = (live.attempts, live.checkpoint, live.is_suspect);
+        let Some(live) = live else {
+            return Ok(Live { job, attempts: 0, checkpoint: None, is_suspect: false, failing: None });
+        };
+        let (attempts, checkpoint, is_suspect, failing) =
+            (live.attempts, live.checkpoint, live.is_suspect, live.failing);
         let job = match live.stage {
             Stage::Hash => Job {
                 progress: if state == JobState::Running { live.progress } else { 0 },
@@ -147,7 +154,7 @@ impl JobRow<'_> {
                 ..job
             },
         };
-        Ok(Live { job, attempts, checkpoint, is_suspect })
+        Ok(Live { job, attempts, checkpoint, is_suspect, failing })
     }
 
     fn callback(&mut self) -> Result<CallbackRequest, StoreError> {
@@ -222,6 +229,7 @@ impl JobRow<'_> {
             said_time: self.columns.take_time()?,
             checkpoint: self.columns.take::<Option<Vec<u8>>>()?.map(Checkpoint::from_bytes),
             is_suspect: self.columns.take()?,
+            failing: self.columns.take_time()?,
         }))
     }
 

@@ -26,6 +26,7 @@ mod prune;
 mod published;
 mod queues;
 mod readers;
+mod recall;
 mod recent;
 mod renew;
 mod replay;
@@ -43,9 +44,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashlane_job::{
-    BucketName, Clock, DeliveryState, Job, JobId, LeaseToken, NewJob, Outcome, Queue, QueueId, Service, Stage,
-    Timestamp,
+    BucketName, Clock, DeliveryState, FileFacts, Job, JobId, LeaseToken, NewJob, ObjectRef, ObjectVersion, Outcome,
+    Queue, QueueId, Service, Stage, Timestamp,
 };
+use hashlane_lanes::Algorithm;
 use tokio::sync::futures::OwnedNotified;
 
 use self::published::Published;
@@ -126,6 +128,15 @@ impl Sqlite {
 
     pub(crate) async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
         self.writer.run(settle::Settle { token, outcome }).await
+    }
+
+    pub(crate) async fn recall(
+        &self,
+        object: &ObjectRef,
+        algorithm: Algorithm,
+        version: &ObjectVersion,
+    ) -> Result<Option<FileFacts>, StoreError> {
+        recall::recall(&self.readers, &self.published, object, algorithm, version).await
     }
 
     pub(crate) async fn delivery_record(

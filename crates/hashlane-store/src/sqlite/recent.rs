@@ -26,7 +26,7 @@ impl Fingerprint {
     /// The first half of a SHA-256 over the fields, each behind its length; the id is not part of it.
     pub(super) fn of(job: &NewJob) -> Fingerprint {
         let mut hasher = Hasher::new(Algorithm::Sha256);
-        let flags = [u8::from(job.add_to_header), job.level];
+        let flags = [u8::from(job.add_to_header), job.level, u8::from(job.fresh)];
         let (queue, callback) = (job.queue.to_string(), address::print_request(&job.callback.address));
         let fields: [Option<&[u8]>; 9] = [
             job.submitter.as_deref().map(str::as_bytes),

@@ -12,12 +12,13 @@ use crate::{StoreError, StoreErrorKind};
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"hshl");
 
 /// Every migration; the first leads from an empty file to version 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
     include_str!("schema/0004.sql"),
     include_str!("schema/0005.sql"),
+    include_str!("schema/0006.sql"),
 ];
 
 /// The version that this program writes.

@@ -6,7 +6,7 @@
 
 use hashlane_job::{
     Attempt, AttemptOutcome, CallbackTarget, Event, FailureCode, FileFacts, JobError, JobState, LeaseToken, Notify,
-    Outcome, Reply, Stage, Timestamp,
+    ObjectVersion, Outcome, Reply, Stage, Timestamp,
 };
 use hashlane_lanes::Algorithm;
 use rusqlite::{OptionalExtension, Row};
@@ -14,6 +14,7 @@ use rusqlite::{OptionalExtension, Row};
 use super::checksum::result_checksum;
 use super::delivery_record::read_last;
 use super::job_row::{read_callback, stage_from_word};
+use super::recall::VersionPrint;
 use super::tally::{Place, QueueKey};
 use super::writer::moved;
 use super::{Writer, address, attempt_log};
@@ -66,13 +67,14 @@ impl Verb<Writer> for Settle {
             }
         }
         match &self.outcome {
-            Outcome::Hashed(facts) => held.end(writer, &Ok(facts))?,
-            Outcome::Failed(error) => held.end(writer, &Err(error))?,
+            Outcome::Hashed { facts, version } => held.end(writer, &Ok(facts), version.as_ref())?,
+            Outcome::Failed(error) => held.end(writer, &Err(error), None)?,
             Outcome::Again { delay, error } => {
                 moved(JobState::Running, Event::Release)?;
-                let due = writer.steady_now().plus(*delay).unix_millis();
+                let now = writer.steady_now();
+                let due = now.plus(*delay).unix_millis();
                 let mut statement = writer.connection.prepare_cached(include_str!("settle_again.sql"))?;
-                statement.execute((held.id(), due, error.code.word(), &error.message))?;
+                statement.execute((held.id(), due, error.code.word(), &error.message, now.unix_millis()))?;
                 drop(statement);
                 held.move_to(writer, Place::Delayed);
             }
@@ -110,7 +112,7 @@ pub(super) fn fail_deadly(writer: &mut Writer, token: LeaseToken, deaths: u32) -
     let Some(held) = find(writer, token)? else { return Ok(()) };
     writer.clear_suspicion(token.job)?;
     let said = format!("the server died {deaths} times while it worked on this job and on no other");
-    held.end(writer, &Err(&JobError::permanent(FailureCode::Internal, said)))
+    held.end(writer, &Err(&JobError::permanent(FailureCode::Internal, said)), None)
 }
 
 fn find(writer: &Writer, token: LeaseToken) -> Result<Option<Held>, Fault> {
@@ -137,7 +139,12 @@ impl Held {
     }
 
     /// The end of the job; its live row stays for the callback or leaves.
-    fn end(&self, writer: &mut Writer, result: &Result<&FileFacts, &JobError>) -> Result<(), Fault> {
+    fn end(
+        &self,
+        writer: &mut Writer,
+        result: &Result<&FileFacts, &JobError>,
+        version: Option<&ObjectVersion>,
+    ) -> Result<(), Fault> {
         let (state, place) = match result {
             Ok(_) => (moved(JobState::Running, Event::Succeed)?, Place::Succeeded),
             Err(_) => (moved(JobState::Running, Event::Fail)?, Place::Failed),
@@ -147,6 +154,10 @@ impl Held {
             Ok(facts) => Some(self.digest_of(facts, request.algorithm)?),
             Err(_) => None,
         };
+        let bucket = writer.directory.bucket_name(self.key.bucket).filter(|_| version.is_some());
+        let print = bucket
+            .zip(version)
+            .map(|(bucket, version)| VersionPrint::of(bucket.as_str(), &request.key, request.algorithm, version));
         let size = result.ok().map(|facts| i64::try_from(facts.size_bytes).unwrap_or(i64::MAX));
         let ended = writer.wall_now(self.started);
         let mut statement = writer.connection.prepare_cached(include_str!("settle_end.sql"))?;
@@ -166,6 +177,7 @@ impl Held {
             result.err().map(|error| &error.message),
             request.target.as_ref().map(|target| address::print(&target.address)),
             request.target.as_ref().map(|target| address::print_format(target.format)),
+            print.as_ref().map(VersionPrint::as_bytes),
         ])?;
         drop(statement);
         self.one_row(changed)?;

@@ -5,5 +5,6 @@ update live set
   attempts = attempts + 1,
   progress = 0,
   last_code = ?3,
-  last_said = ?4
+  last_said = ?4,
+  failing_ms = coalesce(failing_ms, ?5) -- now
 where id = ?1

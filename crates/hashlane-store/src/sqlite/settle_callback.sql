@@ -7,6 +7,7 @@ update live set
   started_ms = null,
   progress = 0,
   checkpoint = null,
+  failing_ms = null,
   last_code = null,
   last_said = null
 where id = ?1

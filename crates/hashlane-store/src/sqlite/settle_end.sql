@@ -13,5 +13,6 @@ update job set
   error_message = ?13,
   target = ?14,
   target_format = ?15,
-  delivery = iif(?14 is null, null, 'due')
+  delivery = iif(?14 is null, null, 'due'),
+  version = ?16 -- what later jobs find the result by, if they may
 where bucket = ?1 and id = ?2 and state = 'open'

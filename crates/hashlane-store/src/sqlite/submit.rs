@@ -45,6 +45,7 @@ impl Verb<Writer> for Submit {
             address::print_request(&job.callback.address),
             job.callback.format.map(address::print_format),
             &job.submitter,
+            job.fresh,
         ))?;
         drop(statement);
         if inserted == 0 {

@@ -1,7 +1,7 @@
 -- submit: the job as the client asked for it. Changes no row when the id exists.
 insert into job (
   bucket, id, queue, key, algorithm, algorithm_as_given, add_to_header, level, user_data, callback, callback_format,
-  submitter
+  submitter, fresh
 ) values (
   ?1,  -- bucket
   ?2,  -- id
@@ -14,5 +14,6 @@ insert into job (
   ?9,  -- user_data
   ?10, -- callback
   ?11, -- callback_format
-  ?12  -- submitter
+  ?12, -- submitter
+  ?13  -- fresh
 ) on conflict do nothing

@@ -101,6 +101,7 @@ pub(crate) async fn a_failed_attempt_waits_for_its_delay_and_is_counted(world: W
     for attempt in 1..=3 {
         let lease = desk.claim_one(Stage::Hash).await;
         assert_eq!(lease.attempt, attempt);
+        assert_eq!(lease.failing_for, Duration::from_secs(10 * u64::from(attempt - 1)), "since the first failure");
         desk.settle(lease.token, again(10)).await;
         let job = desk.job(id).await;
         assert_eq!((job.state, job.progress), (JobState::Waiting, 0));
@@ -140,7 +141,10 @@ pub(crate) async fn a_result_without_exactly_the_digest_asked_for_changes_nothin
     let lease = desk.claim_one(Stage::Hash).await;
     let sha1 = Digest::from_bytes(Algorithm::Sha1, &[1; 20]).expect("a SHA-1 digest has 20 bytes");
     for digests in [vec![], vec![sha1], [facts().digests, vec![sha1]].concat()] {
-        let refused = desk.store.settle(lease.token, Outcome::Hashed(FileFacts { digests, ..facts() })).await;
+        let refused = desk
+            .store
+            .settle(lease.token, Outcome::Hashed { facts: FileFacts { digests, ..facts() }, version: None })
+            .await;
         assert_eq!(refused.expect_err("the job asked for one MD5").kind, StoreErrorKind::Corrupt);
     }
     assert_eq!(desk.settle(lease.token, hashed()).await, Settled::Stored);

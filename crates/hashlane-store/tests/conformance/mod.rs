@@ -11,6 +11,7 @@ pub(crate) mod leases;
 pub(crate) mod lists;
 pub(crate) mod prunes;
 pub(crate) mod queues;
+pub(crate) mod recalls;
 pub(crate) mod replays;
 pub(crate) mod restarts;
 pub(crate) mod submits;
@@ -98,6 +99,13 @@ macro_rules! suite {
             prunes {
                 only_jobs_that_ended_before_are_pruned_and_at_most_the_limit,
                 a_job_whose_callback_is_due_is_not_pruned,
+            }
+            recalls {
+                a_result_is_found_for_the_same_version_of_the_same_object_and_for_nothing_else,
+                the_newest_of_several_results_of_a_version_is_found,
+                a_result_that_was_not_settled_with_its_version_is_never_found,
+                a_result_is_found_after_a_restart_and_leaves_with_its_job,
+                that_a_job_wants_a_reading_of_its_own_is_kept_over_a_restart,
             }
             queues {
                 opening_a_service_makes_its_first_queue_once,

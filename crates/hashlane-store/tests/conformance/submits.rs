@@ -187,9 +187,10 @@ pub(crate) async fn only_a_marked_repeat_of_the_same_request_is_the_same_job(wor
         NewJob { user_data: Some("data".into()), ..job.clone() },
         NewJob { level: 1, ..job.clone() },
         NewJob { add_to_header: true, ..job.clone() },
+        NewJob { fresh: true, ..job.clone() },
     ] {
         let id = asked_again(&desk, &other).await.expect("it is accepted");
         assert!(id != job.id && id != unmarked.id, "{other:?}");
     }
-    assert_eq!(desk.list(&[]).await.len(), 8);
+    assert_eq!(desk.list(&[]).await.len(), 9);
 }

@@ -104,6 +104,7 @@ impl Desk<'_> {
             algorithm_as_given: "MD5".into(),
             add_to_header: false,
             user_data: None,
+            fresh: false,
             submitter: None,
             level: 0,
             callback: CallbackRequest::default(),
@@ -252,7 +253,7 @@ pub(crate) fn facts() -> FileFacts {
 }
 
 pub(crate) fn hashed() -> Outcome {
-    Outcome::Hashed(facts())
+    Outcome::Hashed { facts: facts(), version: None }
 }
 
 pub(crate) fn broken() -> JobError {

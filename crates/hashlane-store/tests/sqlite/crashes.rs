@@ -10,12 +10,13 @@ use crate::conformance::world::{Desk, bucket, hashed};
 use crate::files::{Files, log, url};
 
 /// Every migration, as the store applies them.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../src/sqlite/schema/0001.sql"),
     include_str!("../../src/sqlite/schema/0002.sql"),
     include_str!("../../src/sqlite/schema/0003.sql"),
     include_str!("../../src/sqlite/schema/0004.sql"),
     include_str!("../../src/sqlite/schema/0005.sql"),
+    include_str!("../../src/sqlite/schema/0006.sql"),
 ];
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"hshl");
 

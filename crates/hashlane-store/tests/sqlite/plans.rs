@@ -10,7 +10,7 @@ use hashlane_store::{JobStore, QueueDefaults, StoreOptions};
 use rusqlite::Connection;
 
 /// Each statement that reads or finds rows, and what its plan must use; the words must come in this order.
-const PLANS: [(&str, &str, &[&str]); 35] = [
+const PLANS: [(&str, &str, &[&str]); 36] = [
     ("claim", include_str!("../../src/sqlite/claim.sql"), &["SEARCH live USING INDEX live_ready (queue=?)"]),
     (
         "claim_due",
@@ -28,6 +28,11 @@ const PLANS: [(&str, &str, &[&str]); 35] = [
         &["SEARCH live USING COVERING INDEX live_due (stage=? AND due_ms>? AND due_ms<?)"],
     ),
     ("claim_suspect", include_str!("../../src/sqlite/claim_suspect.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
+    (
+        "recall",
+        include_str!("../../src/sqlite/recall.sql"),
+        &["SEARCH job USING COVERING INDEX job_version (version=?)"],
+    ),
     ("cleared", include_str!("../../src/sqlite/cleared.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
     ("claim_ready", include_str!("../../src/sqlite/claim_ready.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),
     ("claim_lease", include_str!("../../src/sqlite/claim_lease.sql"), &["SEARCH live USING PRIMARY KEY (id=?)"]),

@@ -42,7 +42,7 @@ async fn no_flipped_bit_of_the_file_ever_becomes_a_wrong_digest() {
         let digests = vec![Hasher::digest(Algorithm::Md5, &number.to_le_bytes())];
         let facts = FileFacts { digests, size_bytes: 1 << number, ..facts() };
         truth.insert(lease.token.job, facts.clone());
-        desk.settle(lease.token, Outcome::Hashed(facts)).await;
+        desk.settle(lease.token, Outcome::Hashed { facts, version: None }).await;
     }
     desk.store.close().await;
     let whole = std::fs::read(files.path()).expect("the file is read");

@@ -123,7 +123,8 @@ fn reply(said: &str) -> Reply {
 
 fn hashed() -> Outcome {
     let modified = Timestamp::from_unix_seconds(0);
-    Outcome::Hashed(FileFacts { digests: Vec::new(), size_bytes: 0, etag: "\"\"".into(), modified })
+    let facts = FileFacts { digests: Vec::new(), size_bytes: 0, etag: "\"\"".into(), modified };
+    Outcome::Hashed { facts, version: None }
 }
 
 /// A running loop of a stage with its keeper.

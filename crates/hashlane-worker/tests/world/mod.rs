@@ -101,6 +101,7 @@ impl World {
             algorithm_as_given: "MD5".into(),
             add_to_header: false,
             user_data: None,
+            fresh: false,
             submitter: None,
             level: 0,
             callback: CallbackRequest::default(),

@@ -80,6 +80,7 @@ fn message(config: &Config, target: &CallbackTarget) -> Message {
         add_to_header: false,
         user_data: Some("hashlane callback test".into()),
         level: 0,
+        fresh: false,
         submitter: None,
         callback: Default::default(),
     };

@@ -10,13 +10,13 @@ use crate::{runtime, service};
 /// Says whether `serve` would start with these settings. What has no effect in this version is told on stderr.
 pub(crate) fn check(args: &SettingArgs) -> Result<ExitCode, Failure> {
     let config = load(args)?;
-    let refused: Vec<&str> = config.later.iter().filter(|it| it.refused).map(|it| it.text.as_str()).collect();
+    let refused: Vec<&str> = config.later.iter().map(|it| it.text.as_str()).collect();
     if !refused.is_empty() {
         return Err(Failure::cannot(refused.join("\nhashlane: ")));
     }
     service::load_tls(&config)?;
     runtime::of_client()?.block_on(service::check_engine(&config))?;
-    for text in config.later.iter().map(|it| &it.text).chain(&config.exposed_secrets()) {
+    for text in config.exposed_secrets() {
         eprintln!("hashlane: warning: {text}");
     }
     let what = config.file.as_ref().map_or("the defaults".into(), |path| path.display().to_string());

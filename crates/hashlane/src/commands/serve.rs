@@ -124,7 +124,7 @@ fn tell_start(config: &Config, service: &Service) {
         access_key = service.credentials().secret_id,
         "started"
     );
-    for text in config.later.iter().map(|it| &it.text).chain(&config.exposed_secrets()) {
+    for text in config.exposed_secrets() {
         tracing::warn!("{text}");
     }
     if config.role != crate::config::Role::All {

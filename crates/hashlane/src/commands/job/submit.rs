@@ -42,8 +42,10 @@ pub(crate) fn run(args: &SubmitArgs) -> Result<ExitCode, Failure> {
         let mut ids = Vec::new();
         for keys in args.keys.chunks(IN_FLIGHT_MAX) {
             let submit = |key: &String| -> JoinHandle<_> {
-                let (client, request) = (connection.client.clone(), request(key));
-                tokio::spawn(async move { client.submit(&request).await })
+                let (client, request, fresh) = (connection.client.clone(), request(key), args.fresh);
+                tokio::spawn(async move {
+                    if fresh { client.submit_fresh(&request).await } else { client.submit(&request).await }
+                })
             };
             let in_flight: Vec<_> = keys.iter().map(submit).collect();
             let mut refused = None;
