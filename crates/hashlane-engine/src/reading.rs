@@ -130,8 +130,10 @@ impl Reading {
         circle.next += 1;
         let shared = !circle.members.is_empty();
         circle.members.push(Member { number, progress: request.progress.clone(), late, waker: None });
+        let newest = circle.newest.clone().filter(|_| request.progress.is_early());
         drop(circle);
         request.progress.follow(self.meter.clone());
+        newest.into_iter().for_each(|checkpoint| request.progress.offer(checkpoint));
         Some(Admitted { number, late, shared })
     }
 
@@ -169,13 +171,16 @@ impl Reading {
         self.meter.somebody_leaves() && self.circle().members.iter().all(|member| member.progress.is_leaving())
     }
 
-    /// Here it could be taken up again. One member stores it: the jobs of all others join his when they are taken again.
+    /// Here it could be taken up again. One member stores it: the jobs of all others join his when they are taken again. And so do
+    /// those who want first checkpoints early: what they join has shown that it kills nobody, which is what they have to show.
     pub(crate) fn offer(&self, checkpoint: Checkpoint) {
         let mut circle = self.circle();
         circle.newest = Some(checkpoint.clone());
-        let first = circle.members.first().map(|member| member.progress.clone());
+        let wants = |(place, member): &(usize, &Member)| *place == 0 || member.progress.is_early();
+        let storing: Vec<_> =
+            circle.members.iter().enumerate().filter(wants).map(|(_, member)| member.progress.clone()).collect();
         drop(circle);
-        first.iter().for_each(|progress| progress.offer(checkpoint.clone()));
+        storing.iter().for_each(|progress| progress.offer(checkpoint.clone()));
     }
 
     fn circle(&self) -> MutexGuard<'_, Circle> {
@@ -335,5 +340,47 @@ impl Drop for Membership {
         drop(circle);
         newest.into_iter().for_each(|checkpoint| first.offer(checkpoint));
         next.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hashlane_job::BucketName;
+
+    use super::*;
+
+    fn request(early: bool) -> HashRequest {
+        let bucket = BucketName::parse("photos-1250000000").expect("a bucket name");
+        let mut progress = ReadProgress::default();
+        if early {
+            progress.ask_early();
+        }
+        HashRequest {
+            object: ObjectRef { bucket, key: "k".into() },
+            algorithms: vec![Algorithm::Md5],
+            checkpoint: None,
+            progress: Arc::new(progress),
+        }
+    }
+
+    /// Failure rule A9: a suspect runs alone until it shows progress. One that joins a reading which has shown some need not wait
+    /// for its end, and nobody else for it.
+    #[test]
+    fn a_suspect_that_joins_a_reading_has_its_progress_at_once() {
+        let (first, suspect, plain, later) = (request(true), request(true), request(false), request(true));
+        let reading = Arc::new(Reading::new(&first));
+        reading.admit(&first, true).expect("it gathers");
+        reading.open();
+        let checkpoint = Checkpoint::from_bytes(vec![1]);
+        reading.admit(&later, true).expect("it is open");
+        assert_eq!(later.progress.checkpoint(), None, "nothing is shown yet");
+        reading.offer(checkpoint.clone());
+        for joined in [&suspect, &plain] {
+            reading.admit(joined, true).expect("it is open");
+        }
+        for early in [&first, &later, &suspect] {
+            assert_eq!(early.progress.checkpoint(), Some(checkpoint.clone()));
+        }
+        assert_eq!(plain.progress.checkpoint(), None, "one member stores it for those who need none");
     }
 }

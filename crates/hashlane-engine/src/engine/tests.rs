@@ -11,6 +11,7 @@ use opendal::raw::{
     RpRename, RpStat, Service, ServiceInfo,
 };
 use opendal::{Buffer, BytesRange, Capability, Error, ErrorKind, MetadataBuilder, OperationContext, Operator};
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::objects::{self, Objects};
@@ -41,14 +42,32 @@ struct Lie {
     stat_fails: Option<ErrorKind>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Liar {
     lie: Lie,
     requests: Arc<AtomicUsize>,
     sent_bytes: Arc<AtomicU64>,
+    /// A stream gives its first bytes when there is a permit.
+    gate: Arc<Semaphore>,
+}
+
+impl Default for Liar {
+    fn default() -> Liar {
+        let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Liar { lie: Lie::default(), requests: Arc::default(), sent_bytes: Arc::default(), gate }
+    }
 }
 
 impl Liar {
+    /// Gives no bytes until it is let go.
+    fn held(lie: Lie) -> Liar {
+        Liar { lie, gate: Arc::new(Semaphore::new(0)), ..Liar::default() }
+    }
+
+    fn let_go(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS);
+    }
+
     fn content(replaced: bool) -> Vec<u8> {
         (0..OBJECT_BYTES).map(|i| (i % 251) as u8 ^ if replaced { 0xff } else { 0 }).collect()
     }
@@ -144,7 +163,10 @@ impl StreamRead for LiarReader {
         let fails_after = lie.fails_at.filter(|at| *at < end).map(|at| at.saturating_sub(begin));
         self.liar.sent_bytes.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         let whole = MetadataBuilder::file(OBJECT_BYTES as u64).build();
-        Ok((RpRead::new(whole), Box::new(LiarStream { bytes: bytes.into(), sent: 0, fails_after })))
+        Ok((
+            RpRead::new(whole),
+            Box::new(LiarStream { bytes: bytes.into(), sent: 0, fails_after, gate: self.liar.gate.clone() }),
+        ))
     }
 }
 
@@ -152,10 +174,12 @@ struct LiarStream {
     bytes: Bytes,
     sent: usize,
     fails_after: Option<usize>,
+    gate: Arc<Semaphore>,
 }
 
 impl ReadStream for LiarStream {
     async fn read(&mut self) -> opendal::Result<Buffer> {
+        let _open = self.gate.acquire().await;
         // Odd pieces, so that no boundary is met by accident.
         let mut end = (self.sent + 1013).min(self.bytes.len());
         if let Some(after) = self.fails_after {
@@ -358,14 +382,14 @@ fn request(algorithm: Algorithm) -> HashRequest {
     HashRequest { object, algorithms: vec![algorithm], checkpoint: None, progress: Arc::default() }
 }
 
-/// Begins a job and lets it work for a moment: it has looked at the object by then, and not read it to its end.
+/// Begins a job on a storage that is held: it has looked at the object by then, and waits for bytes.
 async fn begun(
     engine: &Engine,
     algorithm: Algorithm,
 ) -> std::pin::Pin<Box<impl Future<Output = Result<Hashed, JobError>>>> {
     let mut hashed = Box::pin(engine.join(request(algorithm)).hashed());
     std::future::poll_fn(|context| {
-        assert!(hashed.as_mut().poll(context).is_pending(), "it waits for its bytes to be hashed");
+        assert!(hashed.as_mut().poll(context).is_pending(), "it waits for its bytes");
         std::task::Poll::Ready(())
     })
     .await;
@@ -401,7 +425,7 @@ fn a_thousand_jobs_that_join_read_the_object_once_and_each_gets_its_own_digest()
 #[test]
 fn a_job_that_is_cancelled_takes_nothing_from_those_who_joined_it() {
     run(async {
-        let liar = Liar { lie: ways()[0], ..Liar::default() };
+        let liar = Liar::held(ways()[0]);
         let engine = engine(liar.clone());
         let cancelled = begun(&engine, Algorithm::Md5).await;
         let other = engine.join(request(Algorithm::Md5));
@@ -409,6 +433,7 @@ fn a_job_that_is_cancelled_takes_nothing_from_those_who_joined_it() {
         let other = tokio::spawn(other.hashed());
         tokio::task::yield_now().await;
         drop(cancelled);
+        liar.let_go();
         let facts = other.await.expect("no panic").expect("hashed").facts;
         assert_eq!(facts.digests, [Hasher::digest(Algorithm::Md5, &Liar::content(false))]);
         assert_eq!(liar.sent_bytes.load(Ordering::SeqCst), OBJECT_BYTES as u64, "it was gone on with where it stood");
@@ -422,10 +447,12 @@ fn a_job_that_joins_late_reads_anew_when_the_object_changed_under_the_reading() 
     run(async {
         // Request 0 looks at it, 1 to 3 read ranges, 4 looks again.
         let lie = Lie { replaced_at_request: Some(4), ..ways()[0] };
-        let engine = engine(Liar { lie, ..Liar::default() });
+        let liar = Liar::held(lie);
+        let engine = engine(liar.clone());
         let first = begun(&engine, Algorithm::Md5).await;
         let late = engine.join(request(Algorithm::Md5));
         assert!(late.is_shared());
+        liar.let_go();
         let late = tokio::spawn(late.hashed());
         assert_eq!(first.await.expect_err("it changed"), objects::changed());
         let facts = late.await.expect("no panic").expect("hashed").facts;
@@ -436,10 +463,12 @@ fn a_job_that_joins_late_reads_anew_when_the_object_changed_under_the_reading() 
 #[test]
 fn nobody_joins_a_reading_under_way_of_an_object_whose_versions_cannot_be_told_apart() {
     run(async {
-        let engine = engine(Liar::default());
+        let liar = Liar::held(Lie::default());
+        let engine = engine(liar.clone());
         let first = begun(&engine, Algorithm::Md5).await;
         let second = engine.join(request(Algorithm::Md5));
         assert!(!second.is_shared());
+        liar.let_go();
         let (first, second) = (first.await.expect("hashed"), second.hashed().await.expect("hashed"));
         assert_eq!(first.facts, second.facts);
     });
