@@ -14,6 +14,7 @@ use crate::delivery_schedule::DeliverySchedule;
 use crate::finished;
 use crate::receiver_slot::receiver_name;
 use crate::stage::Stepper;
+use crate::step_slot::StepSlot;
 
 /// The stepper of the deliver stage.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub(crate) struct DeliverStep {
 }
 
 impl Stepper for DeliverStep {
-    async fn step(&self, lease: &Lease, _progress: &Arc<ReadProgress>) -> Outcome {
+    async fn step(&self, lease: &Lease, _progress: &Arc<ReadProgress>, _slot: &StepSlot) -> Outcome {
         let Some(target) = &lease.job.target else {
             let said = "the job has no callback target".to_owned();
             return Outcome::DeliveryFailed(Reply { said, status: None, took: Duration::ZERO });

@@ -14,6 +14,7 @@ use crate::chance::chance;
 use crate::finished;
 use crate::results::Results;
 use crate::stage::Stepper;
+use crate::step_slot::StepSlot;
 
 /// The stepper of the hash stage.
 #[derive(Clone)]
@@ -25,14 +26,14 @@ pub(crate) struct HashStep {
 }
 
 impl Stepper for HashStep {
-    async fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>) -> Outcome {
+    async fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>, slot: &StepSlot) -> Outcome {
         if !self.permission.allows(&lease.job.request) {
             let message = "the key that submitted the job may not use the object any more";
             return Outcome::Failed(JobError::permanent(FailureCode::Denied, message));
         }
         failpoint::reach("claim");
         let begun = Instant::now();
-        let hashed = self.hash(lease, progress.clone()).await;
+        let hashed = self.hash(lease, progress.clone(), slot).await;
         failpoint::reach("digest");
         match hashed {
             Ok((facts, version)) => Outcome::Hashed { facts, version },
@@ -78,13 +79,14 @@ impl HashStep {
         &self,
         lease: &Lease,
         progress: Arc<ReadProgress>,
+        slot: &StepSlot,
     ) -> Result<(FileFacts, Option<ObjectVersion>), JobError> {
         let job = &lease.job.request;
         let (hashed, version) = match self.results.find(&self.engine, job).await {
             // It is as old as the reading that it comes from, and not found by this job once more.
             Some(hashed) => (hashed, None),
             None => {
-                let hashed = self.read(lease, progress).await?;
+                let hashed = self.read(lease, progress, slot).await?;
                 let version = self.results.version_of(&hashed);
                 (hashed, version)
             }
@@ -100,7 +102,7 @@ impl HashStep {
     }
 
     /// Identical jobs read the object once; each is held to its own permission, lease and outcome.
-    async fn read(&self, lease: &Lease, progress: Arc<ReadProgress>) -> Result<Hashed, JobError> {
+    async fn read(&self, lease: &Lease, progress: Arc<ReadProgress>, slot: &StepSlot) -> Result<Hashed, JobError> {
         let job = &lease.job.request;
         let request = HashRequest {
             object: job.object.clone(),
@@ -108,7 +110,15 @@ impl HashStep {
             checkpoint: lease.checkpoint.clone(),
             progress,
         };
-        if job.fresh { self.engine.hash(request).await } else { self.engine.join(request).hashed().await }
+        if job.fresh {
+            return self.engine.hash(request).await;
+        }
+        let joined = self.engine.join(request);
+        // Should it have to read by itself in the end, it waits for a slot of the engine.
+        if joined.is_shared() {
+            slot.step_aside();
+        }
+        joined.hashed().await
     }
 }
 

@@ -26,6 +26,7 @@ mod receivers;
 mod results;
 mod stage;
 mod standing;
+mod step_slot;
 mod watch;
 mod worker;
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use hashlane_engine::ReadProgress;
 use hashlane_job::{Lease, Outcome, Stage};
 use hashlane_store::{Settled, StoreErrorKind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +24,7 @@ use crate::complaint::Complaint;
 use crate::keeper::Held;
 use crate::leases::Leases;
 use crate::receiver_slot::ReceiverSlot;
+use crate::step_slot::{Beside, StepSlot};
 
 /// For each slot so many finished steps may wait for their commit. A step's slot is free again before its commit, which
 /// takes as long as the disk takes, else hashing would stand still meanwhile; the bound keeps a stalled store from
@@ -57,7 +58,12 @@ pub(crate) trait Acquirer: Send {
 /// Does the work of one lease.
 pub(crate) trait Stepper: Clone + Send + Sync + 'static {
     /// Takes the step. Dropping the future stops it.
-    fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>) -> impl Future<Output = Outcome> + Send;
+    fn step(
+        &self,
+        lease: &Lease,
+        progress: &Arc<ReadProgress>,
+        slot: &StepSlot,
+    ) -> impl Future<Output = Outcome> + Send;
 
     /// The outcome of a step that panicked.
     fn panicked(&self, lease: &Lease) -> Outcome;
@@ -85,6 +91,7 @@ impl<L: Leases, A: Acquirer, S: Stepper> StageLoop<L, A, S> {
     pub(crate) async fn run(mut self) {
         let slots = Arc::new(Semaphore::new(self.slots));
         let unsettled = Arc::new(Semaphore::new(self.slots.saturating_mul(UNSETTLED_PER_SLOT)));
+        let beside = Beside::default();
         let give_back = CancellationToken::new();
         let tasks = TaskTracker::new();
 
@@ -105,7 +112,7 @@ impl<L: Leases, A: Acquirer, S: Stepper> StageLoop<L, A, S> {
                     give_back: give_back.clone(),
                     unsettled: unsettled.clone(),
                 };
-                tasks.spawn(step.run(work, slot));
+                tasks.spawn(step.run(work, StepSlot::new(slot, beside.clone())));
             }
         }
 
@@ -128,7 +135,7 @@ struct Step<L, S> {
 }
 
 impl<L: Leases, S: Stepper> Step<L, S> {
-    async fn run(self, work: Work, slot: Option<OwnedSemaphorePermit>) {
+    async fn run(self, work: Work, slot: StepSlot) {
         let Work { held, slot: receiver_slot } = work;
         let lease = held.lease().clone();
         // It may have waited since it was claimed.
@@ -136,7 +143,7 @@ impl<L: Leases, S: Stepper> Step<L, S> {
             return;
         }
         let outcome = {
-            let mut step = pin!(until_panic(self.stepper.step(&lease, held.progress())));
+            let mut step = pin!(until_panic(self.stepper.step(&lease, held.progress(), &slot)));
             tokio::select! {
             biased;
             ended = &mut step => {

@@ -360,6 +360,29 @@ async fn a_cancelled_job_stops_being_read_and_frees_its_slot() {
     assert_eq!(world.get(id).await.state, JobState::Cancelled);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_identical_jobs_run_at_once_and_leave_room_for_others() {
+    let world = World::create().await;
+    world.put_endless("endless");
+    world.put("abc", b"abc");
+    let worker = world.start(|options, _| options.grace = Duration::ZERO);
+    assert!(world.engine.slots() < 500, "fewer slots than jobs");
+    let mut jobs = Vec::new();
+    for _ in 0..1_000 {
+        jobs.push(world.submit(world.job("endless")).await);
+    }
+    for id in &jobs {
+        world.until(*id, |job| job.state == JobState::Running).await;
+    }
+    let other = world.submit(world.job("abc")).await;
+    assert_eq!(world.ended(other).await.state, JobState::Succeeded);
+    for id in &jobs {
+        world.store.cancel(&world.bucket, *id).await.expect("the store answers");
+    }
+    soon("the stop", worker.stop()).await;
+    assert_eq!(world.get(jobs[999]).await.state, JobState::Cancelled);
+}
+
 /// Failure rule A24.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_gives_running_jobs_back_without_charging_the_attempt() {

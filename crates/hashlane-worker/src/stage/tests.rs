@@ -24,6 +24,8 @@ const GRACE: Duration = Duration::from_secs(25);
 enum Act {
     Panic,
     Hang,
+    /// Hangs as one that waits for the work of another.
+    StepAside,
     /// Reads to 42 percent and hangs.
     ReadSome,
     /// Works for so long.
@@ -86,12 +88,16 @@ impl Drop for Running {
 }
 
 impl Stepper for Actor {
-    async fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>) -> Outcome {
+    async fn step(&self, lease: &Lease, progress: &Arc<ReadProgress>, slot: &StepSlot) -> Outcome {
         let _running = Running::count(self);
         let act = self.0.acts.lock().expect("no test thread panicked").get(&lease.token.job).copied();
         match act {
             Some(Act::Panic) => panic!("a bug in the step, on purpose"),
             Some(Act::Hang) => std::future::pending().await,
+            Some(Act::StepAside) => {
+                slot.step_aside();
+                std::future::pending().await
+            }
             Some(Act::ReadSome) => {
                 progress.meter().total_bytes.store(1000, Ordering::Relaxed);
                 progress.meter().read_bytes.store(427, Ordering::Relaxed);
@@ -218,6 +224,24 @@ async fn no_more_is_claimed_than_there_are_free_slots() {
     }
     assert!(stand.actor.0.running_most.load(Ordering::SeqCst) <= 3);
     assert!(stand.store.state().claims.iter().all(|slots| (1..=3).contains(slots)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_work_of_another_holds_no_slot_and_there_is_a_bound_to_them() {
+    const BESIDE_MAX: usize = 1_024;
+    let stand = Stand::start(Stage::Hash, 3);
+    for _ in 0..BESIDE_MAX {
+        stand.add(Some(Act::StepAside));
+    }
+    stand.actor.until_running(BESIDE_MAX).await;
+    let other = stand.add(None);
+    assert_eq!(stand.settled(other).await, hashed(), "the slots are free");
+    for _ in 0..100 {
+        stand.add(Some(Act::StepAside));
+    }
+    stand.actor.until_running(BESIDE_MAX + 3).await;
+    stand.store.until(|state| state.progress.len() == BESIDE_MAX + 3).await;
+    assert_eq!(stand.actor.0.running_most.load(Ordering::SeqCst), BESIDE_MAX + 3, "the slots, and no more");
 }
 
 #[tokio::test(start_paused = true)]
