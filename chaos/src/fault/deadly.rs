@@ -17,6 +17,8 @@ use crate::plan::DEADLY_KEY;
 
 /// How long it may take until the job is given up, restarts of a large store included.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(120);
+/// A process whose output has ended is dead within this time.
+const DEAD_WITHIN: Duration = Duration::from_secs(10);
 /// One death makes suspects, three count against the job. A death beside another job that holds a lease counts for nobody, so
 /// that a few more may come.
 const DEATHS_MAX: u64 = 10;
@@ -35,21 +37,18 @@ pub(super) async fn suffer(victim: &mut Victim) -> Result<(), Failure> {
             tokio::time::sleep(Duration::from_millis(5)).await;
             continue;
         }
+        // It may die again before it is ready.
+        let mut failure = Failure::new("the service has ended");
         loop {
-            match victim.server.ended(Duration::ZERO).await? {
-                Some(status) if status.signal() == Some(Signal::ABORT.as_raw()) => deaths += 1,
-                other => victim.violations.push(format!("a deadly object ended the service as {other:?}")),
+            match victim.server.ended(DEAD_WITHIN).await? {
+                Some(status) if status.signal() == Some(Signal::ABORT.as_raw()) && deaths < DEATHS_MAX => deaths += 1,
+                other => return Err(Failure::new(format!("{failure}; after {deaths} deaths it ended as {other:?}"))),
             }
-            // It may die again before it is ready.
             match victim.server.start().await {
                 Ok(()) => break,
-                Err(failure) if victim.server.has_ended().is_none() || deaths > DEATHS_MAX => return Err(failure),
-                Err(_) => {}
+                Err(why) => failure = why,
             }
         }
-    }
-    if deaths > DEATHS_MAX {
-        victim.violations.push(format!("a deadly job was given up after {deaths} deaths"));
     }
     submitted.await.map_err(|error| Failure::new(error.to_string()))??;
     victim.totals.deadly += 1;
