@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sqlite3
 
 import pytest
 import requests
@@ -174,6 +175,31 @@ def test_a_second_serve_on_the_same_data_directory_is_refused_and_the_first_goes
     assert "ready" not in second.stdout
     objects.write(server.objects, "still", b"still")
     hashed(server.sdk(), server.bucket, "still")
+
+
+def test_a_store_of_a_newer_version_is_refused_with_the_reason_and_left_alone(new_server):
+    """Failure rule A23."""
+    server = new_server().start()
+    assert server.stop() == 0
+    store = server.data / "hashlane.db"
+
+    def set_version(version):
+        connection = sqlite3.connect(store)
+        before = connection.execute("pragma user_version").fetchone()[0]
+        connection.execute(f"pragma user_version = {version}")
+        connection.close()
+        return before
+
+    version = set_version(1_000_000)
+    content = store.read_bytes()
+    refused = server.command("serve", "--config", server.config, "--listen", "127.0.0.1:0", "--admin", "off", timeout=20)
+    assert refused.returncode == 2 and "ready" not in refused.stdout
+    assert "1000000" in refused.stderr and str(store) in refused.stderr
+    assert store.read_bytes() == content
+    set_version(version)
+    server.start()
+    objects.write(server.objects, "again", b"again")
+    hashed(server.sdk(), server.bucket, "again")
 
 
 def test_an_idle_server_holds_less_than_30_mib(new_server):

@@ -147,7 +147,7 @@ async fn content_md5_and_content_type_are_held_against_the_body() {
     ask.signed().send(server.api).await.expect_error(400, "InvalidContentType");
 }
 
-/// Failure rule C8.
+/// Failure rules C8, E8.
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_however_its_length_is_told() {
     let server = Server::start().await;

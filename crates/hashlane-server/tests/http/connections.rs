@@ -159,7 +159,7 @@ async fn a_head_over_the_limit_is_refused() {
     assert!(line.try_reply("GET").await.is_none_or(|reply| reply.status == 431));
 }
 
-/// Failure rule C7.
+/// Failure rules C7, E8.
 #[tokio::test]
 async fn one_address_cannot_take_all_connections() {
     let server = Server::start_with(|setup| setup.options.limits.connections_per_ip_max = 2).await;
@@ -175,7 +175,7 @@ async fn one_address_cannot_take_all_connections() {
     }
 }
 
-/// Failure rule C7.
+/// Failure rules C7, E8.
 #[tokio::test]
 async fn a_connection_over_the_limit_waits_for_a_place() {
     let server = Server::start_with(|setup| setup.options.limits.connections_max = 1).await;

@@ -163,6 +163,7 @@ async fn the_service_opens_at_its_first_use_or_not_at_all() {
 }
 
 /// Rules W13.4, W14.12.
+/// Failure rule E5.
 #[tokio::test]
 async fn a_full_queue_asks_clients_to_come_back() {
     let server = Server::start_with(|setup| setup.jobs_waiting_max = 1).await;

@@ -385,3 +385,27 @@ async fn the_log_is_emptied_although_workers_go_on_asking_for_work() {
         }
     }
 }
+
+/// Failure rule A15: what is written without a pause is more than the log ever holds.
+#[tokio::test]
+async fn the_log_does_not_grow_with_what_is_written() {
+    let files = Files::new();
+    let world = files.world();
+    let desk = world.open_ready().await;
+    let draft = NewJob { user_data: Some("x".repeat(1_000)), ..desk.draft().await };
+    let bytes = |suffix: &str| std::fs::metadata(files.path().with_extension(suffix)).expect("a file").len();
+    // 16 MiB, and what is written between two looks at it: groups of at most a hundred of these jobs.
+    let bound = 24 << 20;
+    for _ in 0..300 {
+        let mut submits = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let job = NewJob { id: world.ids.next(BEGIN), ..draft.clone() };
+            let store = desk.store.clone();
+            submits.spawn(async move { store.submit(job).await.expect("the job is accepted") });
+        }
+        submits.join_all().await;
+        assert!(bytes("db-wal") < bound, "the log has {} bytes", bytes("db-wal"));
+    }
+    desk.store.close().await;
+    assert!(bytes("db") > bound, "{} bytes are more than the log may hold", bytes("db"));
+}
