@@ -174,12 +174,24 @@ async fn beside_hostile(binary: &Path, hostile: usize) -> Result<(), Failure> {
     let server = Server::start(binary).await?;
     put_small_objects(&server)?;
     let mut healthy = Callbacks::listen().await?;
-    latency_row("nothing", latencies(&server, &mut healthy, 2000).await?, &server);
+    // As many callbacks to as many well-behaved receivers first: what the store and the allocator keep after so many jobs is
+    // not the doing of hostile ones.
+    let at = |port: u16| {
+        (0..HOSTILE).map(move |number| Some(format!("http://127.0.{}.{}:{port}/", 3 + number / 250, number % 250 + 1)))
+    };
+    let (prepared, first) = Prepared::submits_to(&server.client, &at(healthy.port).collect::<Vec<_>>()).await?;
+    drive(server.address, &prepared, CONNECTIONS, Until::Count(hostile - first.len()), false).await?;
+    for _ in 0..hostile {
+        arrival(&mut healthy).await?;
+    }
+    latency_row(
+        &format!("nothing, after {hostile} callbacks to healthy ones"),
+        latencies(&server, &mut healthy, 2000).await?,
+        &server,
+    );
     let (trap, trapped) = hanging().await?;
     let (port, reached) = zoo(trap).await?;
-    let mut targets: Vec<Option<String>> = (0..HOSTILE)
-        .map(|number| Some(format!("http://127.0.{}.{}:{port}/", 3 + number / 250, number % 250 + 1)))
-        .collect();
+    let mut targets: Vec<Option<String>> = at(port).collect();
     // Spellings of addresses that the service may not reach, at a port where somebody listens.
     for host in ["0.0.0.0", "0", "0x0", "[::]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]"] {
         targets.push(Some(format!("http://{host}:{trap}/")));

@@ -1,5 +1,7 @@
 //! Callbacks: what a job asks for, where it goes in the end, and what became of it (spec section 9).
 
+use url::Url;
+
 use crate::{Notify, NotifyAddress, Timestamp};
 
 /// The format of a callback body.
@@ -65,6 +67,21 @@ pub struct CallbackTarget {
     pub address: NotifyAddress,
     /// The format of the body.
     pub format: CallbackFormat,
+}
+
+impl CallbackTarget {
+    /// Who receives the callback: scheme, host and port, without path and query, which may hold secrets; or the broker of a
+    /// region. Targets of the same receiver answer together and fail together.
+    pub fn receiver(&self) -> String {
+        match &self.address {
+            NotifyAddress::Url(text) => match Url::parse(text) {
+                Ok(url) => url.origin().ascii_serialization(),
+                // It will be refused for that, promptly.
+                Err(_) => "not a url".into(),
+            },
+            NotifyAddress::Mq(queue) => format!("tdmq {}", queue.region),
+        }
+    }
 }
 
 impl CallbackRequest {
@@ -151,6 +168,22 @@ mod tests {
 
     fn request(address: CallbackAddress, format: Option<CallbackFormat>) -> CallbackRequest {
         CallbackRequest { address, format }
+    }
+
+    #[test]
+    fn a_receiver_is_named_without_path_query_and_credentials() {
+        for (text, expected) in [
+            ("http://user:pass@example.com/secret?token=1#x", "http://example.com"),
+            ("https://example.com:8443/a", "https://example.com:8443"),
+            ("https://EXAMPLE.com:443/a", "https://example.com"),
+            ("http://0x7f.1/", "http://127.0.0.1"),
+            ("nonsense", "not a url"),
+        ] {
+            let target = CallbackTarget { address: url(text), format: CallbackFormat::default() };
+            assert_eq!(target.receiver(), expected);
+        }
+        let target = CallbackTarget { address: NotifyAddress::Mq(mq()), format: CallbackFormat::default() };
+        assert_eq!(target.receiver(), "tdmq gz");
     }
 
     /// Rules W9.1, W9.2, W9.3, W9.4, W9.5, W9.6.

@@ -17,8 +17,8 @@ use tokio::sync::futures::OwnedNotified;
 
 use crate::sqlite::Sqlite;
 use crate::{
-    Cancelled, Checked, Claimed, Counts, DeliveryPage, DeliveryQuery, DeliveryRecord, JobPage, ListQuery, QueueChange,
-    Renewal, Renewed, Replayed, Settled, StoreError, StoreErrorKind, StoreOptions, SubmitError,
+    Cancelled, Checked, Claimed, Counts, DeliveryPage, DeliveryQuery, DeliveryRecord, HoldBack, JobPage, ListQuery,
+    QueueChange, Renewal, Renewed, Replayed, Settled, StoreError, StoreErrorKind, StoreOptions, SubmitError,
 };
 
 /// The job store: cheap to clone, shared by server and worker.
@@ -182,6 +182,14 @@ impl JobStore {
     ) -> Result<Option<FileFacts>, StoreError> {
         match &*self.backend {
             Backend::Sqlite(store) => store.recall(object, algorithm, version).await,
+        }
+    }
+
+    /// Says what becomes of callbacks to a receiver ([`hashlane_job::CallbackTarget::receiver`]) when their jobs end: held back,
+    /// or with `None` due at once, as is the rule. It is not durable and concerns only this process.
+    pub fn hold_back(&self, receiver: &str, hold: Option<HoldBack>) {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.hold_back(receiver, hold),
         }
     }
 

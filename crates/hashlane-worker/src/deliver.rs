@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use crate::delivery_schedule::DeliverySchedule;
 use crate::finished;
-use crate::receiver_slot::receiver_name;
 use crate::stage::Stepper;
 use crate::step_slot::StepSlot;
 
@@ -66,7 +65,7 @@ impl Stepper for DeliverStep {
         if word == "delivered" {
             tracing::debug!(%job, kind, attempt, outcome = word, said, "callback");
         } else {
-            let receiver = target.map(receiver_name).unwrap_or_default();
+            let receiver = target.map(CallbackTarget::receiver).unwrap_or_default();
             tracing::warn!(%job, kind, receiver, attempt, outcome = word, said, "callback");
         }
     }

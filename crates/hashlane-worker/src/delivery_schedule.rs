@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use hashlane_job::{Lease, Outcome, Reply, delivery_delay};
+use hashlane_store::HoldBack;
 
 use crate::chance::chance;
+use crate::receivers::Silence;
 
 /// A callback is postponed for as long as its receiver has been silent, so that a backlog that cannot be sent is looked at
 /// ever more rarely; but for no less than this, so that it is not looked at all the time,
 const POSTPONED_MIN: Duration = Duration::from_secs(2);
 /// and for no more than this, up to twice which a receiver that is well again waits for the last of its backlog.
 const POSTPONED_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// What the delivery record says of a callback that was postponed.
+const NOT_SENT: &str = "not sent: the receiver does not answer";
 
 /// How often and when a callback is tried.
 #[derive(Debug, Clone)]
@@ -40,9 +45,16 @@ impl DeliverySchedule {
             None => Outcome::GivenBack,
             Some(silent_for) => Outcome::Postponed {
                 delay: silent_for.clamp(POSTPONED_MIN, POSTPONED_MAX).mul_f64(1.0 + chance()),
-                said: "not sent: the receiver does not answer".into(),
+                said: NOT_SENT.into(),
             },
         }
+    }
+
+    /// For callbacks that become due while their receiver is silent: as long as those that are postponed now. Without
+    /// jitter, since they come one after another.
+    pub(crate) fn hold_back(silence: &Silence) -> HoldBack {
+        let delay = silence.since.clamp(POSTPONED_MIN, POSTPONED_MAX);
+        HoldBack { delay, lasts: delay.max(silence.until), said: NOT_SENT.into() }
     }
 }
 
@@ -86,6 +98,15 @@ mod tests {
     fn the_last_attempt_is_the_end_whatever_the_receiver_wishes() {
         let outcome = schedule().again(&attempt(3), reply(), Some(Duration::from_secs(60)));
         assert_eq!(outcome, Outcome::DeliveryFailed(reply()));
+    }
+
+    #[test]
+    fn callbacks_are_held_back_as_long_as_the_silence_so_far_and_until_the_next_attempt_is_due() {
+        for (since, until, delay, lasts) in [(0, 1, 2, 2), (10, 60, 10, 60), (1_000_000, 60, 300, 300)] {
+            let silence = Silence { since: Duration::from_secs(since), until: Duration::from_secs(until) };
+            let hold = DeliverySchedule::hold_back(&silence);
+            assert_eq!((hold.delay, hold.lasts), (Duration::from_secs(delay), Duration::from_secs(lasts)));
+        }
     }
 
     #[test]

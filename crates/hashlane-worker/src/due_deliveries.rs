@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashlane_job::{JobId, Outcome, Stage};
+use hashlane_job::{CallbackTarget, JobId, Outcome, Stage};
 use hashlane_store::StoreError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -30,8 +30,8 @@ use crate::due_jobs::{POLL_PAUSE, poll_pause};
 use crate::finished;
 use crate::keeper::{Held, Keeper};
 use crate::leases::Leases;
-use crate::receiver_slot::{Ended, ReceiverSlot, receiver_name};
-use crate::receivers::{Receivers, TurnedAway};
+use crate::receiver_slot::{Ended, ReceiverSlot};
+use crate::receivers::{Holding, Receivers, TurnedAway};
 use crate::stage::{Acquirer, Work, settle_all};
 
 /// Rows per claim: a commit's cost is spread over them, and what is turned away of them stays cheap.
@@ -147,7 +147,7 @@ impl<L: Leases> DueDeliveries<L> {
         for (index, held) in held.into_iter().enumerate() {
             let job = held.lease().token.job;
             met_again |= index < from_front && self.sweep.turned_away.contains(&job);
-            let receiver = held.lease().job.target.as_ref().map_or_else(String::new, receiver_name);
+            let receiver = held.lease().job.target.as_ref().map_or_else(String::new, CallbackTarget::receiver);
             if let Err(turned_away) = self.receivers.offer(receiver, held, now) {
                 self.turn_away(turned_away);
             }
@@ -220,6 +220,13 @@ impl<L: Leases> DueDeliveries<L> {
             self.next_claim = NextClaim::Now;
         }
     }
+
+    /// Tells the store whose callbacks need not come here.
+    fn hold_back(&mut self) {
+        for Holding { receiver, silence } in self.receivers.take_holdings() {
+            self.leases.hold_back(&receiver, silence.as_ref().map(DeliverySchedule::hold_back));
+        }
+    }
 }
 
 /// Completes with the visit to the store that is under way, if there is one.
@@ -270,10 +277,14 @@ impl<L: Leases> Acquirer for DueDeliveries<L> {
             }
             let now = Instant::now();
             self.receivers.pass_slow(now);
+            self.hold_back();
             let ready = self.receivers.take(slots, now);
             if !ready.is_empty() {
-                let work =
-                    |(ticket, held)| Work { held, slot: Some(ReceiverSlot::new(ticket, self.tell_ended.clone())) };
+                let work = |(ticket, held): (_, Held)| {
+                    let target = held.lease().job.target.as_ref();
+                    let slot = Some(ReceiverSlot::new(ticket, target, self.tell_ended.clone()));
+                    Work { held, slot }
+                };
                 return ready.into_iter().map(work).collect();
             }
             if self.at_store.is_none() && !self.turned_away.is_empty() {

@@ -11,7 +11,7 @@ use hashlane_job::{
     NotifyAddress, ObjectRef, Outcome, QueueId, Stage, Timestamp,
 };
 use hashlane_lanes::Algorithm;
-use hashlane_store::{Claimed, Renewal, Renewed, Settled, StoreError, StoreErrorKind};
+use hashlane_store::{Claimed, HoldBack, Renewal, Renewed, Settled, StoreError, StoreErrorKind};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) stalled: bool,
     /// So many calls of settle fail.
     pub(crate) settles_to_fail: usize,
+    /// Whose callbacks are held back.
+    pub(crate) held_back: HashSet<String>,
     secrets: u64,
     begin: Option<Instant>,
 }
@@ -171,6 +173,16 @@ impl Leases for FakeLeases {
         drop(state);
         self.changed.notify_waiters();
         Ok(Settled::Stored)
+    }
+
+    fn hold_back(&self, receiver: &str, hold: Option<HoldBack>) {
+        let mut state = self.state();
+        match hold {
+            Some(_) => state.held_back.insert(receiver.to_owned()),
+            None => state.held_back.remove(receiver),
+        };
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     fn woken(&self, _stage: Stage) -> impl Future<Output = ()> + Send + 'static {

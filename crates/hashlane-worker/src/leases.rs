@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use hashlane_job::{LeaseToken, Outcome, Stage};
-use hashlane_store::{Claimed, JobStore, Renewal, Renewed, Settled, StoreError};
+use hashlane_store::{Claimed, HoldBack, JobStore, Renewal, Renewed, Settled, StoreError};
 
 /// The verbs of [`JobStore`] that deal with leases; the promises are described there.
 pub(crate) trait Leases: Clone + Send + Sync + 'static {
@@ -25,6 +25,9 @@ pub(crate) trait Leases: Clone + Send + Sync + 'static {
 
     fn settle(&self, token: LeaseToken, outcome: Outcome) -> impl Future<Output = Result<Settled, StoreError>> + Send;
 
+    /// What becomes of callbacks of a receiver when they become due.
+    fn hold_back(&self, receiver: &str, hold: Option<HoldBack>);
+
     /// To be made before claiming, so that what becomes due in between is not missed.
     fn woken(&self, stage: Stage) -> impl Future<Output = ()> + Send + 'static;
 }
@@ -40,6 +43,10 @@ impl Leases for JobStore {
 
     async fn settle(&self, token: LeaseToken, outcome: Outcome) -> Result<Settled, StoreError> {
         JobStore::settle(self, token, outcome).await
+    }
+
+    fn hold_back(&self, receiver: &str, hold: Option<HoldBack>) {
+        JobStore::hold_back(self, receiver, hold);
     }
 
     fn woken(&self, stage: Stage) -> impl Future<Output = ()> + Send + 'static {

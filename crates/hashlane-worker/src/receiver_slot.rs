@@ -1,26 +1,13 @@
-//! A place at a callback's receiver, as the step that sends the callback holds it, and the receiver's name.
+//! A place at a callback's receiver, as the step that sends the callback holds it.
 
 use std::time::Duration;
 
-use hashlane_job::{CallbackTarget, NotifyAddress, Outcome};
+use hashlane_job::{CallbackTarget, NotifyAddress, Outcome, Reply};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
-use url::Url;
 
 /// An attempt that fails but ends within this time does not cost a slot for long, and the receiver is alive.
 const PROMPT: Duration = Duration::from_secs(1);
-
-/// The receiver of a callback: scheme, host and port, without path and query, which may hold secrets.
-pub(crate) fn receiver_name(target: &CallbackTarget) -> String {
-    match &target.address {
-        NotifyAddress::Url(text) => match Url::parse(text) {
-            Ok(url) => url.origin().ascii_serialization(),
-            // It will be refused for that, promptly.
-            Err(_) => "not a url".into(),
-        },
-        NotifyAddress::Mq(queue) => format!("tdmq {}", queue.region),
-    }
-}
 
 /// Which callback in flight.
 pub(crate) type Ticket = u64;
@@ -30,6 +17,8 @@ pub(crate) type Ticket = u64;
 pub(crate) enum Showed {
     /// It took the callback, or it said no quickly.
     Answer,
+    /// Quickly, but without an answer: a closed port, a reset, what is no HTTP.
+    Refusal,
     /// It did not take the callback and took its time for that.
     Silence,
 }
@@ -39,7 +28,7 @@ pub(crate) enum Showed {
 pub(crate) struct Ended {
     /// Which.
     pub(crate) ticket: Ticket,
-    /// `None` when nothing is known, because the attempt was cut off.
+    /// `None` when nothing is known, because the attempt was cut off or nothing was sent.
     pub(crate) showed: Option<Showed>,
 }
 
@@ -48,21 +37,31 @@ pub(crate) struct Ended {
 pub(crate) struct ReceiverSlot {
     ended: Option<Ended>,
     taken: Instant,
+    /// Whether an answer has a status: a URL, not a broker.
+    has_status: bool,
     tell: UnboundedSender<Ended>,
 }
 
 impl ReceiverSlot {
     /// The place of this ticket, from now on. The channel needs no bound: it holds at most one message for each place.
-    pub(crate) fn new(ticket: Ticket, tell: UnboundedSender<Ended>) -> ReceiverSlot {
-        ReceiverSlot { ended: Some(Ended { ticket, showed: None }), taken: Instant::now(), tell }
+    pub(crate) fn new(ticket: Ticket, target: Option<&CallbackTarget>, tell: UnboundedSender<Ended>) -> ReceiverSlot {
+        let has_status = matches!(target, Some(CallbackTarget { address: NotifyAddress::Url(_), .. }));
+        ReceiverSlot { ended: Some(Ended { ticket, showed: None }), taken: Instant::now(), has_status, tell }
     }
 
     /// The attempt has ended.
     pub(crate) fn ended(mut self, outcome: &Outcome) {
-        let delivered = matches!(outcome, Outcome::Delivered(_));
-        let prompt = delivered || self.taken.elapsed() < PROMPT;
+        let without_answer = |reply: &Reply| self.has_status && reply.status.is_none();
+        let showed = match outcome {
+            Outcome::Delivered(_) => Some(Showed::Answer),
+            _ if self.taken.elapsed() >= PROMPT => Some(Showed::Silence),
+            Outcome::DeliverAgain { reply, .. } if without_answer(reply) => Some(Showed::Refusal),
+            // A last attempt that was refused, or a target that is not sent to at all.
+            Outcome::DeliveryFailed(reply) if without_answer(reply) => None,
+            _ => Some(Showed::Answer),
+        };
         if let Some(ended) = &mut self.ended {
-            ended.showed = Some(if prompt { Showed::Answer } else { Showed::Silence });
+            ended.showed = showed;
         }
     }
 }
@@ -72,25 +71,6 @@ impl Drop for ReceiverSlot {
         if let Some(ended) = self.ended.take() {
             // Nobody listens when the loop has ended, and then nobody needs to know.
             self.tell.send(ended).ok();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_receiver_is_named_without_path_query_and_credentials() {
-        for (url, expected) in [
-            ("http://user:pass@example.com/secret?token=1#x", "http://example.com"),
-            ("https://example.com:8443/a", "https://example.com:8443"),
-            ("https://EXAMPLE.com:443/a", "https://example.com"),
-            ("http://0x7f.1/", "http://127.0.0.1"),
-            ("nonsense", "not a url"),
-        ] {
-            let target = CallbackTarget { address: NotifyAddress::Url(url.into()), format: Default::default() };
-            assert_eq!(receiver_name(&target), expected);
         }
     }
 }

@@ -9,11 +9,13 @@
 //!    *slow* one, of which there are three times as many, and its quick place is free again: hundreds of receivers that
 //!    hang hold quick places for a quarter of a second each and not for ten. Some quick places are kept for receivers that
 //!    are known to answer.
-//! 3. Once an attempt has hung, the receiver is known to be *silent* (`standing.rs`): it is sent single probes, on slow places
-//!    only and on no more than a quarter of them.
+//! 3. Once an attempt has hung or several were refused, the receiver is known to be *silent* (`standing.rs`): it is sent
+//!    single probes, on slow places only and on no more than a quarter of them.
 //! 4. Behind what is in flight a bounded number waits here, under leases that are renewed. The rest is turned away, which
 //!    needs no place. When the receiver is well, it goes back to the end of what is due; when it is silent, or when nothing
 //!    that is in flight to it has been answered quickly, it is postponed, and so leaves the way of the others.
+//! 5. What becomes due for such a receiver later is held back by the store ([`Holding`]): it does not come here at all, so
+//!    that those that answer need not share the store's time with those that do not.
 //!
 //! When to claim is decided in `due_deliveries.rs`, how long a postponement lasts in `delivery_schedule.rs`.
 
@@ -39,6 +41,8 @@ const WAITING_MAX: usize = 2048;
 /// What is not answered in this time gives up its quick place. Long enough for a new connection over a continent, short
 /// enough that some hundred receivers that hang pass within a second.
 pub(crate) const QUICK: Duration = Duration::from_millis(250);
+/// A receiver that nobody knows is held back no longer than this on account of an attempt in flight, which ends before.
+const HELD_MAX: Duration = Duration::from_secs(60);
 /// So many slow places for each quick one: sockets and small buffers, ten seconds long.
 const SLOW_PER_QUICK: usize = 3;
 /// The share of the quick places that is kept for receivers that are known to answer.
@@ -59,7 +63,27 @@ pub(crate) struct Receivers<T> {
     places: Places,
     waiting: usize,
     hungry: bool,
+    /// What the store is to be told.
+    holdings: Vec<Holding>,
     next_ticket: Ticket,
+}
+
+/// What becomes from now on of callbacks of a receiver that become due.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Holding {
+    /// The receiver.
+    pub(crate) receiver: String,
+    /// Held back, or as is the rule.
+    pub(crate) silence: Option<Silence>,
+}
+
+/// How silent a receiver is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Silence {
+    /// For how long so far.
+    pub(crate) since: Duration,
+    /// The next attempt at it is let through after this, or the one in flight has ended by then.
+    pub(crate) until: Duration,
 }
 
 /// There is no room for this item.
@@ -81,6 +105,8 @@ struct Line<T> {
     oldest: Option<Instant>,
     /// Whether something was turned away since the last time that this line ran low.
     turned_away: bool,
+    /// Whether it is held back although it is not known to be silent.
+    is_held: bool,
 }
 
 #[derive(Debug)]
@@ -200,6 +226,7 @@ impl<T> Receivers<T> {
             places: Places { quick_max: quick_max.max(1), quick: 0, slow: 0, probes: 0 },
             waiting: 0,
             hungry: false,
+            holdings: Vec::new(),
             next_ticket: 0,
         }
     }
@@ -213,6 +240,7 @@ impl<T> Receivers<T> {
             slow: 0,
             oldest: None,
             turned_away: false,
+            is_held: false,
         });
         let (in_flight_max, waiting_max, may_send) = match standing {
             Standing::Answers => (IN_FLIGHT_MAX, WAITING_PER_LINE_MAX, true),
@@ -280,8 +308,15 @@ impl<T> Receivers<T> {
             self.places.free(in_flight.place);
             in_flight.place = Place::Slow;
             self.places.take(in_flight.place);
-            if let Some(line) = self.lines.get_mut(&in_flight.receiver) {
-                line.slow += 1;
+            let Some(line) = self.lines.get_mut(&in_flight.receiver) else { continue };
+            line.slow += 1;
+            // One that has answered before may be slow at times, and goes on as fast as it can.
+            let is_new = self.standings.of(&in_flight.receiver) == Standing::New;
+            if is_new && line.slow == line.in_flight && !line.is_held {
+                line.is_held = true;
+                let since = line.oldest.map_or(QUICK, |oldest| now.saturating_duration_since(oldest));
+                let silence = Some(Silence { since, until: HELD_MAX });
+                self.holdings.push(Holding { receiver: in_flight.receiver.clone(), silence });
             }
         }
     }
@@ -291,12 +326,26 @@ impl<T> Receivers<T> {
     pub(crate) fn ended(&mut self, ticket: Ticket, showed: Option<Showed>, now: Instant) -> Vec<TurnedAway<T>> {
         let Some(InFlight { receiver, started, place }) = self.in_flight.remove(&ticket) else { return Vec::new() };
         self.places.free(place);
+        let was_silent = matches!(self.standings.of(&receiver), Standing::Silent(_));
         match showed {
             Some(Showed::Answer) => self.standings.answered(&receiver, now),
+            Some(Showed::Refusal) => self.standings.refused(&receiver, started, now),
             Some(Showed::Silence) => self.standings.hung(&receiver, started, now),
             None => {}
         }
         let standing = self.standings.of(&receiver);
+        let was_held =
+            was_silent || self.lines.get_mut(&receiver).is_some_and(|line| std::mem::take(&mut line.is_held));
+        let silence = match standing {
+            Standing::Silent(circuit) => Some(Silence {
+                since: now.saturating_duration_since(circuit.since),
+                until: circuit.probe_from.saturating_duration_since(now),
+            }),
+            Standing::New | Standing::Answers => None,
+        };
+        if silence.is_some() || was_held {
+            self.holdings.push(Holding { receiver: receiver.clone(), silence });
+        }
         let Some(line) = self.lines.get_mut(&receiver) else { return Vec::new() };
         line.in_flight -= 1;
         line.slow -= usize::from(place != Place::Quick);
@@ -334,6 +383,11 @@ impl<T> Receivers<T> {
     /// Whether a line whose items were turned away has run low since this was last asked.
     pub(crate) fn take_hungry(&mut self) -> bool {
         std::mem::take(&mut self.hungry)
+    }
+
+    /// What the store is to be told since this was last asked.
+    pub(crate) fn take_holdings(&mut self) -> Vec<Holding> {
+        std::mem::take(&mut self.holdings)
     }
 
     /// All that was not taken.

@@ -1,6 +1,6 @@
 //! What is remembered of receivers: which answer, and which do not, with the circuit that holds callbacks back from those.
 //!
-//! A circuit opens when an attempt hangs. Until it lets the next one through, a *probe*, nothing is sent to the receiver; each
+//! A circuit opens when an attempt hangs, or when several in a row are refused: when there is no answer at all, but at once. Until it lets the next one through, a *probe*, nothing is sent to the receiver; each
 //! probe that hangs doubles that pause. The first answer closes the circuit. What is remembered has a bound: of more
 //! receivers the half is forgotten that was not heard of for longest, and is new again.
 
@@ -14,6 +14,9 @@ use tokio::time::Instant;
 const PROBE_PAUSE_FIRST: Duration = Duration::from_secs(2);
 /// A receiver that is well again is found out within this time and the length of an attempt.
 const PROBE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// So many refusals in a row open a circuit. One or two are a receiver that is started anew, or a connection that it closed
+/// just when it was used.
+const REFUSALS_MAX: u32 = 3;
 /// Receivers that are remembered: a MiB or two of names.
 const KNOWN_MAX: usize = 10_000;
 
@@ -22,16 +25,16 @@ const KNOWN_MAX: usize = 10_000;
 pub(crate) enum Standing {
     /// Nothing is known of it.
     New,
-    /// Its last attempt was taken, or refused quickly.
+    /// Its last answer came quickly, whatever it was.
     Answers,
-    /// Its last attempt hung.
+    /// Its last attempt hung, or one too many was refused.
     Silent(Circuit),
 }
 
 /// The circuit of a receiver that does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Circuit {
-    /// When the first attempt that hung was begun.
+    /// When the attempt was begun that opened it first.
     pub(crate) since: Instant,
     /// When it opened last.
     opened: Instant,
@@ -48,6 +51,8 @@ pub(crate) struct Standings(HashMap<String, Known>);
 #[derive(Debug)]
 struct Known {
     standing: Standing,
+    /// Refusals since its last answer.
+    refusals: u32,
     heard: Instant,
 }
 
@@ -75,9 +80,21 @@ impl Standings {
         self.note(receiver, Standing::Silent(circuit), now);
     }
 
+    /// An attempt that was begun at `started` was refused.
+    pub(crate) fn refused(&mut self, receiver: &str, started: Instant, now: Instant) {
+        let (standing, refusals) = self.0.get(receiver).map_or((Standing::New, 0), |it| (it.standing, it.refusals));
+        if matches!(standing, Standing::Silent(_)) || refusals + 1 >= REFUSALS_MAX {
+            return self.hung(receiver, started, now);
+        }
+        self.note(receiver, standing, now);
+        if let Some(known) = self.0.get_mut(receiver) {
+            known.refusals = refusals + 1;
+        }
+    }
+
     fn note(&mut self, receiver: &str, standing: Standing, now: Instant) {
         if let Some(known) = self.0.get_mut(receiver) {
-            *known = Known { standing, heard: now };
+            *known = Known { standing, refusals: 0, heard: now };
             return;
         }
         if self.0.len() >= KNOWN_MAX {
@@ -87,7 +104,7 @@ impl Standings {
             let median = *median;
             self.0.retain(|_, known| known.heard > median);
         }
-        self.0.insert(receiver.to_owned(), Known { standing, heard: now });
+        self.0.insert(receiver.to_owned(), Known { standing, refusals: 0, heard: now });
     }
 }
 
@@ -134,6 +151,28 @@ mod tests {
             standings.hung("a", begin + Duration::from_millis(late), begin + seconds(10) + Duration::from_millis(late));
         }
         assert_eq!(pause(&standings, begin + seconds(10)), Some(seconds(2)));
+    }
+
+    #[test]
+    fn the_third_refusal_in_a_row_opens_the_circuit_and_a_probe_that_is_refused_doubles_the_pause() {
+        let mut standings = Standings::default();
+        let now = Instant::now();
+        for _ in 0..2 {
+            standings.refused("a", now, now);
+            assert_eq!(standings.of("a"), Standing::New);
+        }
+        standings.answered("a", now);
+        for _ in 0..2 {
+            standings.refused("a", now, now);
+            assert_eq!(standings.of("a"), Standing::Answers, "an answer lies between");
+        }
+        standings.refused("a", now, now);
+        assert_eq!(pause(&standings, now), Some(seconds(2)));
+        let later = now + seconds(2);
+        standings.refused("a", later, later);
+        assert_eq!(pause(&standings, later), Some(seconds(4)));
+        standings.answered("a", later);
+        assert_eq!(standings.of("a"), Standing::Answers);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod delivery_record;
 mod directory;
 mod fault;
 mod get;
+mod held_back;
 mod job_row;
 mod list;
 mod list_deliveries;
@@ -55,8 +56,8 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::batch::Batch;
 use crate::{
-    Cancelled, Checked, Claimed, Counts, DeliveryPage, DeliveryQuery, DeliveryRecord, JobPage, ListQuery, QueueChange,
-    Renewal, Renewed, Replayed, Settled, StoreError, StoreOptions, SubmitError,
+    Cancelled, Checked, Claimed, Counts, DeliveryPage, DeliveryQuery, DeliveryRecord, HoldBack, JobPage, ListQuery,
+    QueueChange, Renewal, Renewed, Replayed, Settled, StoreError, StoreOptions, SubmitError,
 };
 
 /// A store in one SQLite file.
@@ -137,6 +138,10 @@ impl Sqlite {
         version: &ObjectVersion,
     ) -> Result<Option<FileFacts>, StoreError> {
         recall::recall(&self.readers, &self.published, object, algorithm, version).await
+    }
+
+    pub(crate) fn hold_back(&self, receiver: &str, hold: Option<HoldBack>) {
+        self.published.held_back().set(receiver, hold, self.steady.now());
     }
 
     pub(crate) async fn delivery_record(

@@ -1,4 +1,5 @@
-//! What the writer shows to everyone else after each commit: buckets and queues, counts, and that there may be work.
+//! What the writer shows to everyone else after each commit: buckets and queues, counts, and that there may be work. And what
+//! others show to it: whose callbacks are held back.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -7,12 +8,14 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use super::directory::Directory;
+use super::held_back::HeldBack;
 use crate::Counts;
 
 #[derive(Debug, Default)]
 pub(super) struct Published {
     directory: RwLock<Arc<Directory>>,
     counts: Mutex<Counts>,
+    held_back: HeldBack,
     hash: Arc<Notify>,
     deliver: Arc<Notify>,
 }
@@ -34,6 +37,10 @@ impl Published {
 
     pub(super) fn set_counts(&self, counts: Counts) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    pub(super) fn held_back(&self) -> &HeldBack {
+        &self.held_back
     }
 
     /// Completes at the first [`Published::wake`] after this call, whenever it is first polled.

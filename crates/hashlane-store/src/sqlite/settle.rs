@@ -4,6 +4,8 @@
 //! callback's target is resolved here, with what the queue says at this moment, and stored. How an attempt at the callback
 //! ended joins the job's delivery record in the transaction that settles it.
 
+use std::time::Duration;
+
 use hashlane_job::{
     Attempt, AttemptOutcome, CallbackTarget, Event, FailureCode, FileFacts, JobError, JobState, LeaseToken, Notify,
     ObjectVersion, Outcome, Reply, Stage, Timestamp,
@@ -90,8 +92,7 @@ impl Verb<Writer> for Settle {
             }
             // Nobody is woken: who postpones comes again by himself.
             Outcome::Postponed { delay, said } => {
-                let due = writer.steady_now().plus(*delay).unix_millis();
-                let due = due - due.rem_euclid(POSTPONED_GRID_MS) + POSTPONED_GRID_MS;
+                let due = postponed_until(writer, *delay);
                 let mut past = held.past(writer)?;
                 attempt_log::add_postponed(&mut past.log, held.postponed(writer, said));
                 let mut statement = writer.connection.prepare_cached(include_str!("settle_postponed.sql"))?;
@@ -181,15 +182,31 @@ impl Held {
         ])?;
         drop(statement);
         self.one_row(changed)?;
-        if request.target.is_some() {
-            let now = writer.steady_now().unix_millis();
-            writer.connection.prepare_cached(include_str!("settle_callback.sql"))?.execute((self.id(), now))?;
-            writer.tally.enter(self.key, Place::Delivering);
-            writer.wake(Stage::Deliver);
+        if let Some(target) = &request.target {
+            self.make_callback_due(writer, target)?;
         } else {
             writer.connection.prepare_cached(include_str!("settle_leave.sql"))?.execute([self.id()])?;
         }
         self.move_to(writer, place);
+        Ok(())
+    }
+
+    /// The callback of the ended job becomes due: now, or later when its receiver is known not to answer.
+    fn make_callback_due(&self, writer: &mut Writer, target: &CallbackTarget) -> Result<(), Fault> {
+        let now = writer.steady_now();
+        let hold = writer.published.held_back().of(target, now);
+        let (due, log) = match &hold {
+            None => (now.unix_millis(), None),
+            Some(hold) => {
+                let postponed = Attempt { number: 1, ..self.postponed(writer, &hold.said) };
+                (postponed_until(writer, hold.delay), attempt_log::print(&[postponed]))
+            }
+        };
+        writer.connection.prepare_cached(include_str!("settle_callback.sql"))?.execute((self.id(), due, log))?;
+        writer.tally.enter(self.key, Place::Delivering);
+        if hold.is_none() {
+            writer.wake(Stage::Deliver);
+        }
         Ok(())
     }
 
@@ -321,6 +338,12 @@ impl Past {
         }
         self.log
     }
+}
+
+/// When a callback is due that is postponed now.
+fn postponed_until(writer: &Writer, delay: Duration) -> i64 {
+    let due = writer.steady_now().plus(delay).unix_millis();
+    due - due.rem_euclid(POSTPONED_GRID_MS) + POSTPONED_GRID_MS
 }
 
 fn took_ms(reply: &Reply) -> i64 {

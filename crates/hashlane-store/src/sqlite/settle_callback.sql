@@ -1,7 +1,7 @@
--- settle: the live row of an ended job whose callback is due at once.
+-- settle: the live row of an ended job whose callback is due at once, or held back.
 update live set
   stage = 'deliver',
-  due_ms = ?2, -- now
+  due_ms = ?2,
   secret = null,
   attempts = 0,
   started_ms = null,
@@ -9,5 +9,6 @@ update live set
   checkpoint = null,
   failing_ms = null,
   last_code = null,
-  last_said = null
+  last_said = null,
+  log = ?3
 where id = ?1

@@ -49,7 +49,7 @@ pub(super) struct Writer {
     pub(super) turns: Turns,
     pub(super) recent: Recent,
     pub(super) trials: Trials,
-    published: Arc<Published>,
+    pub(super) published: Arc<Published>,
     /// The directory as of the last commit.
     committed: Arc<Directory>,
     wake: [bool; 2],

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use hashlane_job::{
-    CallbackFormat, CallbackTarget, Delivery, DeliveryState, Notify, NotifyAddress, Outcome, Queue, Stage,
+    AttemptOutcome, CallbackFormat, CallbackTarget, Delivery, DeliveryState, Notify, NotifyAddress, Outcome, Queue,
+    Stage,
 };
+use hashlane_store::HoldBack;
 
 use super::world::{BEGIN, LEASE, World, broken, bucket, facts, hashed, reply};
 
@@ -114,6 +116,42 @@ pub(crate) async fn a_callback_given_up_is_recorded(world: World) {
     assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Failed, 1));
     assert_eq!(delivery.last, Some(said("the address is not allowed")));
     assert!(desk.claim(Stage::Deliver, 1).await.is_empty());
+}
+
+/// Failure rule D6.
+pub(crate) async fn callbacks_of_a_receiver_that_is_held_back_become_due_later_and_say_why(world: World) {
+    const DELAY: Duration = Duration::from_secs(10);
+    const GRID: Duration = Duration::from_millis(500);
+    let desk = world.open_ready().await;
+    let finish = async || {
+        let id = desk.submit_with_callback().await;
+        desk.settle(desk.claim_one(Stage::Hash).await.token, hashed()).await;
+        id
+    };
+    let hold = HoldBack { delay: DELAY, lasts: Duration::from_secs(60), said: said("it does not answer") };
+    desk.store.hold_back("http://another", Some(hold.clone()));
+    let first = finish().await;
+    assert_eq!(desk.claim_one(Stage::Deliver).await.token.job, first, "it is another receiver");
+
+    desk.store.hold_back("http://receiver", Some(hold));
+    let held = finish().await;
+    assert_eq!(desk.job(held).await.delivery, Delivery { state: DeliveryState::Due, ..Delivery::default() });
+    assert!(desk.claim(Stage::Deliver, 1).await.is_empty());
+    let record = desk.store.delivery_record(&bucket(), held).await.expect("the store reads").expect("it is there");
+    let shown: Vec<_> = record.attempts.iter().map(|it| (it.number, it.outcome, it.said.as_str())).collect();
+    assert_eq!(shown, [(1, AttemptOutcome::Postponed, "it does not answer")]);
+    world.pass(DELAY + GRID);
+    let lease = desk.claim_one(Stage::Deliver).await;
+    assert_eq!((lease.token.job, lease.attempt), (held, 1), "no attempt was spent");
+
+    desk.store.hold_back("http://receiver", None);
+    let free = finish().await;
+    assert_eq!(desk.claim_one(Stage::Deliver).await.token.job, free);
+    let hold = HoldBack { delay: DELAY, lasts: Duration::from_secs(2), said: said("it does not answer") };
+    desk.store.hold_back("http://receiver", Some(hold));
+    world.pass(Duration::from_secs(2));
+    let late = finish().await;
+    assert_eq!(desk.claim_one(Stage::Deliver).await.token.job, late, "the time is over");
 }
 
 pub(crate) async fn callbacks_are_delivered_in_the_order_in_which_they_became_due(world: World) {

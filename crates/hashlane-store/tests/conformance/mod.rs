@@ -74,6 +74,7 @@ macro_rules! suite {
                 a_cancelled_job_calls_nobody_back,
                 a_callback_not_taken_is_sent_again_after_its_delay,
                 a_callback_given_up_is_recorded,
+                callbacks_of_a_receiver_that_is_held_back_become_due_later_and_say_why,
                 callbacks_are_delivered_in_the_order_in_which_they_became_due,
                 a_paused_queue_does_not_hold_up_callbacks,
             }

@@ -100,6 +100,45 @@ fn who_is_turned_away_learns_that_the_receiver_does_not_answer_as_soon_as_it_is_
     assert_eq!(stand.refused("a"), Some(QUICK));
 }
 
+/// Failure rule D6.
+#[test]
+fn a_receiver_is_held_back_from_when_it_is_slow_or_refuses_until_it_answers() {
+    fn held(stand: &mut Stand) -> Vec<Option<(Duration, Duration)>> {
+        let holdings = stand.receivers.take_holdings().into_iter();
+        let times = holdings.map(|it| it.silence.map(|silence| (silence.since, silence.until)));
+        times.collect()
+    }
+    let mut stand = Stand::new(100);
+    stand.offer("a", 0..5);
+    let first = stand.take()[0].0;
+    assert_eq!(held(&mut stand), []);
+    stand.pass(QUICK);
+    stand.take();
+    assert_eq!(held(&mut stand), [Some((QUICK, HELD_MAX))]);
+    stand.end(first, Showed::Answer);
+    assert_eq!(held(&mut stand), [None]);
+
+    // Who has answered may take his time.
+    let next = stand.take();
+    stand.pass(QUICK);
+    stand.take();
+    assert_eq!(held(&mut stand), []);
+    stand.pass(Duration::from_secs(10) - QUICK);
+    stand.end(next[0].0, Showed::Silence);
+    assert_eq!(held(&mut stand), [Some((Duration::from_secs(10), Duration::from_secs(2)))]);
+    stand.end(next[1].0, Showed::Answer);
+    assert_eq!(held(&mut stand), [None]);
+
+    for item in 0..3 {
+        assert_eq!(held(&mut stand), []);
+        stand.offer("b", item..item + 1);
+        let taken = stand.take();
+        let ticket = taken.into_iter().find(|(_, taken)| *taken == item).expect("it is sent").0;
+        stand.end(ticket, Showed::Refusal);
+    }
+    assert_eq!(held(&mut stand), [Some((Duration::ZERO, Duration::from_secs(2)))]);
+}
+
 #[test]
 fn what_is_not_answered_quickly_gives_up_its_quick_place() {
     let mut stand = Stand::new(8);

@@ -32,6 +32,8 @@ enum Act {
     Work(Duration),
     /// As a receiver that does not answer: fails after ten seconds.
     TimeOut,
+    /// As a port that is closed: fails at once, and once more after five seconds.
+    Refuse,
 }
 
 /// A stepper that acts as told and counts.
@@ -107,6 +109,9 @@ impl Stepper for Actor {
             Some(Act::TimeOut) => {
                 sleep(Duration::from_secs(10)).await;
                 return Outcome::DeliveryFailed(reply("no answer"));
+            }
+            Some(Act::Refuse) => {
+                return Outcome::DeliverAgain { delay: Duration::from_secs(5), reply: reply("could not connect") };
             }
             None => {}
         }
@@ -443,6 +448,25 @@ async fn the_backlog_of_a_dead_receiver_is_postponed_and_spends_no_attempts() {
     let postponed = |(_, outcome): &&(JobId, Outcome)| matches!(outcome, Outcome::Postponed { .. });
     let postponed = state.outcomes.iter().filter(postponed).count();
     assert!((jobs.len() - 100..6 * jobs.len()).contains(&postponed), "{postponed}");
+}
+
+/// Failure rule D6.
+#[tokio::test(start_paused = true)]
+async fn callbacks_of_a_dead_receiver_are_held_back_at_the_store_whether_it_hangs_or_refuses() {
+    for act in [Act::TimeOut, Act::Refuse] {
+        let stand = Stand::start(Stage::Deliver, 16);
+        for _ in 0..5 {
+            stand.add(Some(act));
+        }
+        let well = stand.add_for("http://healthy.example/", None);
+        stand.store.until(|state| state.held_back.contains("http://receiver.example")).await;
+        stand.settled(well).await;
+        assert_eq!(stand.store.state().held_back.len(), 1);
+        // Until a probe is answered.
+        stand.actor.0.acts.lock().expect("no test thread panicked").clear();
+        stand.store.until(|state| state.held_back.is_empty()).await;
+        stand.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
