@@ -4,6 +4,7 @@
 //! callbacks from private addresses at the moment of connecting. When to try again, what the message says and where it is
 //! recorded is decided elsewhere.
 
+mod bounded_stream;
 mod connector;
 mod guard;
 mod message;
