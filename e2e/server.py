@@ -47,7 +47,7 @@ def clean_environment(**more):
 class Server:
     """A data directory with a configuration, and the process that serves it, if it runs."""
 
-    def __init__(self, folder, config="", bucket=BUCKET, region=REGION, extra_args=(), environment=None):
+    def __init__(self, folder, config="", bucket=BUCKET, region=REGION, extra_args=(), environment=None, wrapper=()):
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.objects = self.folder / "objects"
@@ -70,6 +70,8 @@ storage = "fs://{self.objects}"
         self.settings = ["--config", self.config]
         self.extra_args = list(extra_args)
         self.environment = dict(environment or {})
+        # A command that becomes the program, which is given to it as further arguments.
+        self.wrapper = list(wrapper)
         self.api = self.admin = None
         self.process = None
         self.log = self.folder / "serve.log"
@@ -90,7 +92,7 @@ storage = "fs://{self.objects}"
         arguments = ["serve", *self.settings, "--listen", self._listen, "--admin", "127.0.0.1:0", *self.extra_args]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), *map(str, arguments)],
+                [*map(str, self.wrapper), binary(), *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
