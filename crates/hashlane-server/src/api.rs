@@ -18,7 +18,7 @@ use hashlane_store::JobStore;
 use hashlane_wire::sign::{self, ErrorDialect};
 use hashlane_wire::{Address, Call, ErrorCode, HostRules, RequestHead, StorageOperation, TimeOffset};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -30,6 +30,7 @@ use crate::body::RequestBody;
 use crate::busy_log::BusyLog;
 use crate::connection::Respond;
 use crate::listener::{Listening, listen};
+use crate::pacing::Pacing;
 use crate::rates::Rates;
 use crate::refusal::Refusal;
 use crate::room::Room;
@@ -68,6 +69,7 @@ pub fn serve_api(listener: TcpListener, store: JobStore, engine: Engine, options
     let rates = Rates::new(limits.requests_per_second, names, options.clock.now());
     let api = Api {
         rates,
+        pacing: Pacing::new(),
         room: Room::new(limits.room.clone()),
         busy_log: BusyLog::default(),
         store,
@@ -99,6 +101,8 @@ pub(crate) struct Api {
     pub(crate) room: Room,
     access: Access,
     rates: Rates,
+    /// Of what is refused with 503.
+    pacing: Pacing,
     busy_log: BusyLog,
     hosts: HostRules,
 }
@@ -133,6 +137,9 @@ impl Respond for Api {
 
         let status = answer.status();
         let close = !body.drain().await;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            self.pacing.wait().await;
+        }
         count(seen.route, status.as_str(), started);
         let line = AccessLine { parts: &parts, route: seen.route, request_id: &request_id, status: status.as_u16() };
         line.log(cause.as_deref(), started, &self.busy_log);

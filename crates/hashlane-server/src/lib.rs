@@ -24,6 +24,7 @@ mod list_queues;
 mod list_services;
 mod listener;
 mod open_service;
+mod pacing;
 mod rates;
 mod recorder;
 mod refusal;

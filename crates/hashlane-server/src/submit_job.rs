@@ -28,6 +28,11 @@ pub(crate) async fn answer(
     // Whoever submits learns the object's digest, and writes to it when the digest is to be stored there (spec section 12).
     key.require(access::READ)?;
     api.room.ask()?;
+    let is_repeat = head.header(SDK_RETRY).is_some_and(|mark| mark.eq_ignore_ascii_case("true"));
+    // Told before the body is looked at: when clients ask for far more than is done, most of what they send ends here.
+    if !is_repeat && api.store.all_full(bucket.name) {
+        return Err(queue_full());
+    }
     let fresh = asks_fresh(head)?;
     let queues = service::open_queues(api, bucket.name).await?;
     let body = body.read().await?;
@@ -42,7 +47,7 @@ pub(crate) async fn answer(
         key.require(access::WRITE)?;
     }
     let print = |job: &NewJob| job_detail::print_submitted(job, bucket.region, api.time_offset);
-    let (id, accepted) = if head.header(SDK_RETRY).is_some_and(|mark| mark.eq_ignore_ascii_case("true")) {
+    let (id, accepted) = if is_repeat {
         let id = api.store.submit_once(job.clone()).await.map_err(refusal)?;
         (id, print(&NewJob { id, ..job }))
     } else {
@@ -73,7 +78,11 @@ fn refusal(error: SubmitError) -> Refusal {
         // These two were checked above: the queue went away, or the service was closed, in between.
         SubmitError::QueueNotFound => service::queue_not_found(),
         SubmitError::ServiceClosed => service::closed(),
-        SubmitError::QueueFull => Refusal::slow_down("too many jobs wait in this queue, please try again later", None),
+        SubmitError::QueueFull => queue_full(),
         SubmitError::Store(error) => error.into(),
     }
+}
+
+fn queue_full() -> Refusal {
+    Refusal::slow_down("too many jobs wait in this queue, please try again later", None)
 }

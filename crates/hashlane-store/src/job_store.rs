@@ -93,6 +93,14 @@ impl JobStore {
         }
     }
 
+    /// Whether every queue of a bucket was full at the last commit, so that no job would be accepted; known without waiting. What
+    /// repeats an earlier submit may still be answered by [`JobStore::submit_once`].
+    pub fn all_full(&self, bucket: &BucketName) -> bool {
+        match &*self.backend {
+            Backend::Sqlite(store) => store.all_full(bucket),
+        }
+    }
+
     /// As [`JobStore::submit`] for a request that says of itself that it is a repeat: when the same was asked by the same
     /// access key within the window of [`StoreOptions::submit_twice_window`], that job stands for it and nothing is stored.
     /// Gives the id of the job that there is.

@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use crate::config::{Config, LOCAL_REGION, Role, Secret};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::runtime::WorkerRuntime;
 
 /// How far the clock of a client may be off (signing.md, section 3).
 const CLOCK_SKEW_SECONDS: i64 = 900;
@@ -40,6 +41,7 @@ pub(crate) struct Service {
     store: JobStore,
     engine: Engine,
     worker: Option<Worker>,
+    worker_runtime: WorkerRuntime,
     api: Option<Listening>,
     tls: Option<Tls>,
     admin: Option<Listening>,
@@ -56,6 +58,7 @@ impl Service {
     pub(crate) async fn start(config: &Config) -> Result<Service, Failure> {
         refuse_what_comes_later(config)?;
         let platform = forced_platform()?;
+        let worker_runtime = WorkerRuntime::start()?;
         create_private_folder(&config.data_dir)?;
         if let Some(folder) = &config.own_folder {
             create_private_folder(folder)?;
@@ -115,11 +118,23 @@ impl Service {
         });
         let worker = match config.role {
             Role::All | Role::Worker => {
-                Some(Worker::start(store.clone(), engine.clone(), transports, worker_options(config, &keys)))
+                let start = || Worker::start(store.clone(), engine.clone(), transports, worker_options(config, &keys));
+                Some(worker_runtime.enter(start))
             }
             Role::Api => None,
         };
-        Ok(Service { store, engine, worker, api, tls, admin, grace: config.worker.grace, credentials, has_own_pair })
+        Ok(Service {
+            store,
+            engine,
+            worker,
+            api,
+            tls,
+            admin,
+            worker_runtime,
+            grace: config.worker.grace,
+            credentials,
+            has_own_pair,
+        })
     }
 
     /// Where the API really listens; `None` in the role of a worker.
@@ -165,6 +180,7 @@ impl Service {
         }
         self.engine.stop().await;
         self.store.close().await;
+        drop(self.worker_runtime);
     }
 }
 

@@ -173,6 +173,33 @@ async fn a_full_queue_asks_clients_to_come_back() {
     assert!(reply.header("Retry-After").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{reply:?}");
 }
 
+/// Failure rule E5.
+#[tokio::test]
+async fn a_submit_to_a_full_queue_is_refused_without_its_body_and_a_repeat_of_an_accepted_one_is_not() {
+    let server = Server::start_with(|setup| setup.jobs_waiting_max = 1).await;
+    // The service opens with a queue of its own; both are full then.
+    let queues = server.store.queues(&bucket()).await.expect("queues");
+    let mut accepted = Vec::new();
+    for (number, queue) in queues.iter().enumerate() {
+        let body = minimal(&format!("{number}"))
+            .replace("<Operation>", &format!("<QueueId>{}</QueueId><Operation>", queue.id));
+        accepted.push((body.clone(), submit(&server, &body).await));
+    }
+
+    let mut line = Line::open(server.api).await;
+    line.write(&Ask::submit(minimal("c")).header("Expect", "100-continue").signed().head_bytes()).await;
+    let refused = line.reply("POST").await;
+    refused.expect_error(503, "SlowDown");
+    assert!(refused.header("Retry-After").is_some());
+
+    for (body, id) in accepted {
+        let repeated = Ask::submit(body).header("x-cos-sdk-retry", "true").signed().send(server.api).await;
+        repeated.expect_ok();
+        assert!(repeated.text().contains(&format!("<JobId>{id}</JobId>")), "{}", repeated.text());
+    }
+    assert_eq!(Ask::submit(minimal("c")).send(server.api).await.status, 403, "who is nobody is not told of queues");
+}
+
 /// Failure rules A14, C12.
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_a_503_that_tells_nothing_of_it() {

@@ -99,7 +99,15 @@ impl Sqlite {
         blocking(move || check::check(&path, &mut problem)).await
     }
 
+    pub(crate) fn all_full(&self, bucket: &BucketName) -> bool {
+        self.published.all_full(bucket)
+    }
+
     pub(crate) async fn submit(&self, job: NewJob) -> Result<(), SubmitError> {
+        // Those that are refused must not wait in line with those that can be done.
+        if self.published.is_full(job.queue) {
+            return Err(SubmitError::QueueFull);
+        }
         self.writer.run(submit::Submit { job, repeat: false }).await?.map(|_| ())
     }
 

@@ -1,9 +1,9 @@
-//! What the writer shows to everyone else after each commit: buckets and queues, counts, and that there may be work. And what
-//! others show to it: whose callbacks are held back.
+//! What the writer shows to everyone else after each commit: buckets and queues, counts, which queues are full, and that there
+//! may be work. And what others show to it: whose callbacks are held back.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use hashlane_job::Stage;
+use hashlane_job::{BucketName, QueueId, Stage};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
@@ -16,6 +16,7 @@ pub(super) struct Published {
     directory: RwLock<Arc<Directory>>,
     counts: Mutex<Counts>,
     held_back: HeldBack,
+    full: RwLock<Vec<QueueId>>,
     hash: Arc<Notify>,
     deliver: Arc<Notify>,
 }
@@ -41,6 +42,29 @@ impl Published {
 
     pub(super) fn held_back(&self) -> &HeldBack {
         &self.held_back
+    }
+
+    /// Whether as many jobs wait in this queue as may, as of the last commit.
+    pub(super) fn is_full(&self, queue: QueueId) -> bool {
+        self.full.read().unwrap_or_else(PoisonError::into_inner).contains(&queue)
+    }
+
+    /// Whether this is so of every open queue of a bucket; not of a bucket without any.
+    pub(super) fn all_full(&self, bucket: &BucketName) -> bool {
+        let full = self.full.read().unwrap_or_else(PoisonError::into_inner);
+        if full.is_empty() {
+            return false;
+        }
+        let directory = self.directory();
+        let mut open = directory.queues_of(bucket).filter(|entry| entry.open).peekable();
+        open.peek().is_some() && open.all(|entry| full.contains(&entry.queue.id))
+    }
+
+    pub(super) fn set_full(&self, full: Vec<QueueId>) {
+        // Nearly always none, before and after.
+        if *self.full.read().unwrap_or_else(PoisonError::into_inner) != full {
+            *self.full.write().unwrap_or_else(PoisonError::into_inner) = full;
+        }
     }
 
     /// Completes at the first [`Published::wake`] after this call, whenever it is first polled.

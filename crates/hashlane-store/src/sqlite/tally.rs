@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use hashlane_job::Stage;
+use hashlane_job::{QueueId, Stage};
 use rusqlite::Connection;
 
-use super::directory::Directory;
+use super::directory::{Directory, QueueEntry};
 use crate::{Counts, StoreError};
 
 /// A queue with its bucket, by their numbers.
@@ -163,6 +163,15 @@ impl Tally {
             .map(|entry| self.queue(QueueKey { bucket: entry.bucket, queue: entry.number }).waiting())
             .sum();
         Counts { paused, waiting: self.sums.waiting.saturating_sub(paused), ..self.sums }
+    }
+
+    /// Open queues in which as many jobs wait as may.
+    pub(super) fn full(&self, directory: &Directory) -> Vec<QueueId> {
+        let is_full = |entry: &&QueueEntry| {
+            let key = QueueKey { bucket: entry.bucket, queue: entry.number };
+            entry.open && self.queue(key).waiting() >= entry.queue.jobs_waiting_max
+        };
+        directory.all_queues().filter(is_full).map(|entry| entry.queue.id).collect()
     }
 
     fn change(&mut self, key: QueueKey, place: Place, more: bool) {

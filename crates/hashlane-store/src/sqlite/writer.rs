@@ -195,6 +195,7 @@ impl Writer {
     fn publish(&self) {
         self.published.set_directory(&self.committed);
         self.published.set_counts(self.tally.counts(&self.committed));
+        self.published.set_full(self.tally.full(&self.committed));
     }
 
     fn warn(&mut self, error: &StoreError) {
