@@ -23,6 +23,11 @@ use crate::workload::{SMALL_OBJECTS, request, small_key};
 pub struct Prepared(Rc<[Vec<u8>]>);
 
 impl Prepared {
+    /// The nth of all, which take turns.
+    pub fn nth(&self, number: usize) -> &[u8] {
+        &self.0[number % self.0.len()]
+    }
+
     /// Submits each small object once through the real client, and keeps what it sent. A signature holds for some minutes,
     /// for any number of requests. Gives the ids of these first jobs too.
     pub async fn submits(client: &Client, callback: Option<&str>) -> Result<(Prepared, Vec<String>), Failure> {
@@ -86,7 +91,7 @@ pub async fn drive(
         .map(|(number, stream)| {
             let requests = prepared.0.clone();
             tasks.spawn_local(async move {
-                let mut line = Line { stream, received: Vec::with_capacity(4096) };
+                let mut line = Line::new(stream);
                 let mut answered = Answered::default();
                 let mut next = number;
                 let goes_on = |next: usize| match until {
@@ -119,14 +124,43 @@ pub async fn drive(
 }
 
 /// One kept connection.
-struct Line {
+#[derive(Debug)]
+pub struct Line {
     stream: TcpStream,
     received: Vec<u8>,
+    head_bytes: usize,
 }
 
 impl Line {
-    /// Sends a request and gives the body of its answer.
+    /// A connection that has nothing in flight.
+    pub fn new(stream: TcpStream) -> Line {
+        Line { stream, received: Vec::with_capacity(1024), head_bytes: 0 }
+    }
+
+    /// Whether the head of the last answer has this: a line break, a name in small letters, a colon.
+    pub fn has_header(&self, name: &[u8]) -> bool {
+        let head = &self.received[..self.head_bytes];
+        head.windows(name.len()).any(|it| it.eq_ignore_ascii_case(name))
+    }
+
+    /// The last answer.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.received).into_owned()
+    }
+
+    /// Sends a request and gives the body of its answer, which must be 200.
     async fn ask(&mut self, request: &[u8]) -> Result<&[u8], Failure> {
+        if self.exchange(request).await? != 200 {
+            return Err(Failure::new(format!("the server answered:\n{}", self.text())));
+        }
+        Ok(&self.received[self.head_bytes..])
+    }
+
+    /// Sends a request and gives the status of its answer.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<u16, Failure> {
         self.stream.write_all(request).await?;
         self.received.clear();
         let (head_bytes, body_bytes) = loop {
@@ -142,11 +176,9 @@ impl Line {
                 return Err(Failure::new("the server closed a connection in the middle of an answer"));
             }
         }
-        if !self.received.starts_with(b"HTTP/1.1 200 ") {
-            let text = String::from_utf8_lossy(&self.received);
-            return Err(Failure::new(format!("the server answered:\n{text}")));
-        }
-        Ok(&self.received[head_bytes..])
+        self.head_bytes = head_bytes;
+        let status = self.received.get(9..12).and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
+        status.ok_or_else(|| Failure::new(format!("not an answer of HTTP:\n{}", self.text())))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -14,11 +15,16 @@ mod complete;
 mod cpu;
 mod deliveries;
 mod disk;
+mod dribble;
 mod failure;
+mod fairness;
 mod large;
 mod latency;
 mod load;
 mod machine;
+mod memory;
+mod open_loop;
+mod overload;
 mod quantile;
 mod reading;
 mod release;
@@ -61,6 +67,14 @@ enum Measurement {
     Reading(ReadingArgs),
     /// Callbacks per second, alone and among dead receivers, and latencies beside a flood and beside hostile ones
     Callbacks(CallbacksArgs),
+    /// Arrivals at 2, 5 and 10 times of what the server can do
+    Overload(OverloadArgs),
+    /// An ordinary load beside thousands of sockets that dribble
+    Dribble(DribbleArgs),
+    /// The server's resident set with busy clients and with idle connections
+    Memory(MemoryArgs),
+    /// A small job beside another bucket's many, and beside large objects
+    Fairness(FairnessArgs),
     /// The job store alone, empty and beside many jobs
     Store(StoreArgs),
     /// Nothing: only the facts of the machine, which head every record
@@ -188,6 +202,80 @@ struct CallbacksArgs {
     hostile: usize,
 }
 
+/// What `overload` measures.
+#[derive(Debug, Args)]
+struct OverloadArgs {
+    /// What there is too much of; without it, both
+    #[arg(long)]
+    kind: Option<overload::Kind>,
+    /// Connections that are opened ahead
+    #[arg(long, default_value_t = 500)]
+    connections: usize,
+    /// How long each load lasts
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+    /// How many servers; the medians count
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// The server runs on core 0 alone, the client on core 1
+    #[arg(long)]
+    pinned: bool,
+}
+
+/// What `dribble` measures.
+#[derive(Debug, Args)]
+struct DribbleArgs {
+    /// How many sockets dribble
+    #[arg(long, default_value_t = 2000)]
+    sockets: usize,
+    /// The ordinary load, in jobs per second
+    #[arg(long, default_value_t = 2000)]
+    per_second: u32,
+    /// How long each stretch lasts
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// How many stretches with and without them
+    #[arg(long, default_value_t = 3)]
+    pairs: usize,
+}
+
+/// What `memory` measures.
+#[derive(Debug, Args)]
+struct MemoryArgs {
+    /// How many clients are busy
+    #[arg(long, default_value_t = 256)]
+    clients: usize,
+    /// For how long
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// How many connections idle after that
+    #[arg(long, default_value_t = 5000)]
+    idle: usize,
+    /// How many servers
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+/// What `fairness` measures.
+#[derive(Debug, Args)]
+struct FairnessArgs {
+    /// How many jobs of one bucket wait
+    #[arg(long, default_value_t = 100_000)]
+    crowd: usize,
+    /// How many large objects
+    #[arg(long, default_value_t = 10)]
+    large: usize,
+    /// Their size in GiB
+    #[arg(long, default_value_t = 10)]
+    gibibytes: u64,
+    /// For how long small jobs are submitted beside each
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// How many servers for each
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
 /// What `store` measures.
 #[derive(Debug, Args)]
 struct StoreArgs {
@@ -250,10 +338,29 @@ async fn measure(cli: &Cli) -> Result<(), Failure> {
         Measurement::Callbacks(args) => {
             deliveries::measure(binary, args.callbacks, args.rounds, args.flood, args.hostile).await
         }
-        Measurement::Several(args) => several::measure(binary, args.mebibytes, &args.algorithms, args.rounds).await,
-        Measurement::Release(args) => {
-            release::measure(binary, args.jobs, args.files, args.rounds, args.cache).await
+        Measurement::Overload(args) => {
+            let kinds = args.kind.map_or(vec![overload::Kind::Submits, overload::Kind::Jobs], |kind| vec![kind]);
+            let shape = overload::Shape {
+                connections: args.connections,
+                lasts: Duration::from_secs(args.seconds),
+                rounds: args.rounds,
+                pinned: args.pinned,
+            };
+            overload::measure(binary, &kinds, shape).await
         }
+        Measurement::Dribble(args) => {
+            let (rate, lasts) = (f64::from(args.per_second), Duration::from_secs(args.seconds));
+            dribble::measure(binary, args.sockets, rate, lasts, args.pairs).await
+        }
+        Measurement::Memory(args) => {
+            memory::measure(binary, args.clients, args.idle, Duration::from_secs(args.seconds), args.rounds).await
+        }
+        Measurement::Fairness(args) => {
+            let (large_bytes, lasts) = (args.gibibytes << 30, Duration::from_secs(args.seconds));
+            fairness::measure(binary, args.crowd, args.large, large_bytes, lasts, args.rounds).await
+        }
+        Measurement::Several(args) => several::measure(binary, args.mebibytes, &args.algorithms, args.rounds).await,
+        Measurement::Release(args) => release::measure(binary, args.jobs, args.files, args.rounds, args.cache).await,
         Measurement::Reading(args) => reading::measure(&args.folder, &args.algorithms, args.rounds),
         Measurement::Store(args) => {
             store::measure(args.jobs, args.finished, args.waiting, args.rounds, args.keep.as_deref()).await

@@ -13,6 +13,11 @@ impl Sorted {
         Sorted(measured)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The smallest duration that at least `percent` of all are not above, in milliseconds; 0 when nothing was measured.
     pub fn milliseconds(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);

@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use crate::cpu;
 use crate::failure::Failure;
 use crate::quantile::median;
-use crate::server::{HASHED, Server};
+use crate::server::{HASHED, Server, Setting};
 use crate::workload::request;
 
 /// The size of an object in bytes.
@@ -27,7 +27,11 @@ const SUBMITS: usize = 32;
 pub async fn measure(binary: &Path, jobs: usize, files: usize, rounds: usize, cache: bool) -> Result<(), Failure> {
     let files = files.clamp(1, jobs.max(1));
     let gigabytes = (jobs * OBJECT_BYTES) as f64 / 1e9;
-    let server = Server::start_configured(binary, cache.then_some("[cache]\nresults = true\n")).await?;
+    let server = Server::start_as(
+        binary,
+        Setting { config: if cache { "[cache]\nresults = true\n" } else { "" }, ..Setting::default() },
+    )
+    .await?;
     put_objects(&server, jobs, files)?;
     println!(
         "\n## release: {jobs} jobs on objects of 1 MiB (MD5) that waited in a paused queue, {} rounds\n",

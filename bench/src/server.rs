@@ -21,6 +21,17 @@ pub const HASHED: &str = "hashlane_jobs_finished_total{state=\"Success\"}";
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How a server is started, where that is not as by default.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Setting<'a> {
+    /// A configuration file's text.
+    pub config: &'a str,
+    /// The cores that it may use, as `taskset` takes them.
+    pub cores: Option<&'a str>,
+    /// A second bucket beside the first one, over a folder of its own.
+    pub other_bucket: Option<&'a str>,
+}
+
 /// What the server writes down at its first start.
 #[derive(Debug, Deserialize)]
 struct Credentials {
@@ -30,6 +41,20 @@ struct Credentials {
     region: String,
     secret_id: String,
     secret_key: String,
+}
+
+impl Credentials {
+    fn client_of(&self, bucket: &str) -> Result<Client, Failure> {
+        Ok(Client::new(ClientConfig {
+            endpoint: self.endpoint.clone(),
+            secret_id: self.secret_id.clone(),
+            secret_key: self.secret_key.clone(),
+            token: None,
+            bucket: bucket.to_owned(),
+            region: self.region.clone(),
+            extra_roots: Vec::new(),
+        })?)
+    }
 }
 
 /// A running server and a client of it.
@@ -43,6 +68,7 @@ pub struct Server {
     /// From the start of the process to its `ready` line.
     pub ready_after: Duration,
     objects: PathBuf,
+    credentials: Credentials,
     process: Child,
     folder: TempDir,
 }
@@ -50,25 +76,36 @@ pub struct Server {
 impl Server {
     /// Starts the binary without a configuration on an empty data directory, with some free ports of loopback.
     pub async fn start(binary: &Path) -> Result<Server, Failure> {
-        Server::start_configured(binary, None).await
+        Server::start_as(binary, Setting::default()).await
     }
 
-    /// As [`Server::start`], with the text of a configuration.
-    pub async fn start_configured(binary: &Path, configuration: Option<&str>) -> Result<Server, Failure> {
+    /// The same with settings.
+    pub async fn start_as(binary: &Path, setting: Setting<'_>) -> Result<Server, Failure> {
         let folder = TempDir::with_prefix("hashlane-bench-")?;
         let (data, objects) = (folder.path().join("data"), folder.path().join("objects"));
         std::fs::create_dir(&objects)?;
         let log = std::fs::File::create(folder.path().join("serve.log"))?;
-        let file = folder.path().join("hashlane.toml");
-        let mut configured = Vec::new();
-        if let Some(text) = configuration {
-            std::fs::write(&file, text)?;
-            configured.extend(["--config".into(), file.into_os_string()]);
+        let mut command = match setting.cores {
+            None => Command::new(binary),
+            Some(cores) => {
+                let mut command = Command::new("taskset");
+                command.args(["--cpu-list", cores]).arg(binary);
+                command
+            }
+        };
+        if !setting.config.is_empty() {
+            let config = folder.path().join("hashlane.toml");
+            std::fs::write(&config, setting.config)?;
+            command.env("HASHLANE_CONFIG", config);
+        }
+        command.arg("serve");
+        if let Some(bucket) = setting.other_bucket {
+            let path = folder.path().join(bucket);
+            std::fs::create_dir(&path)?;
+            command.arg("--bucket").arg(format!("{bucket}=fs://{}", path.display()));
         }
         let started = Instant::now();
-        let mut process = Command::new(binary)
-            .arg("serve")
-            .args(configured)
+        let mut process = command
             .arg(&objects)
             .arg("--data")
             .arg(&data)
@@ -92,16 +129,18 @@ impl Server {
             toml::from_str(&written).map_err(|error| Failure::new(format!("credentials.toml: {error}")))?;
         let address = address_of(&credentials.endpoint)?;
         let admin = address_of(&credentials.admin_endpoint)?;
-        let client = Client::new(ClientConfig {
-            endpoint: credentials.endpoint,
-            secret_id: credentials.secret_id,
-            secret_key: credentials.secret_key,
-            token: None,
-            bucket: credentials.bucket,
-            region: credentials.region,
-            extra_roots: Vec::new(),
-        })?;
-        Ok(Server { client, address, admin, ready_after, objects, process, folder })
+        let client = credentials.client_of(&credentials.bucket)?;
+        Ok(Server { client, address, admin, ready_after, objects, credentials, process, folder })
+    }
+
+    /// A client of another bucket.
+    pub fn client_of(&self, bucket: &str) -> Result<Client, Failure> {
+        self.credentials.client_of(bucket)
+    }
+
+    /// Stores an object of another bucket.
+    pub fn put_in(&self, bucket: &str, key: &str, content: &[u8]) -> Result<(), Failure> {
+        Ok(std::fs::write(self.folder.path().join(bucket).join(key), content)?)
     }
 
     /// Stores an object by writing a file.
@@ -149,8 +188,17 @@ impl Server {
 
     /// The most memory that the process ever held, in MiB.
     pub fn memory_peak_mebibytes(&self) -> Option<f64> {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that the process holds now, in MiB.
+    pub fn memory_mebibytes(&self) -> Option<f64> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, name: &str) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()?)).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        let line = status.lines().find(|line| line.starts_with(name))?;
         let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
         Some(kib / 1024.0)
     }

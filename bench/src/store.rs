@@ -22,6 +22,8 @@ use crate::quantile::median;
 
 /// Calls that are made at once, as by so many connections.
 const CALLS: usize = 256;
+/// While a store is filled: what one commit of the store takes.
+const FILL_CALLS: usize = 1_000;
 /// Leases of one claim: about what the engine has slots for on two cores.
 const SLOTS: usize = 56;
 /// A lease that no fill outlasts.
@@ -113,13 +115,13 @@ impl Fill {
                 // Those of a filling that was broken off come first.
                 let step = if waiting > 0 { waiting } else { (self.finished - ended).min(STEP) };
                 if waiting == 0 {
-                    desk.submit(step).await?;
+                    desk.submit(step, FILL_CALLS).await?;
                 }
-                for leases in desk.claim(step).await? {
+                for leases in desk.claim(step, FILL_CALLS).await? {
                     desk.settle(leases).await?;
                 }
             } else if waiting < self.waiting {
-                desk.submit((self.waiting - waiting).min(STEP)).await?;
+                desk.submit((self.waiting - waiting).min(STEP), FILL_CALLS).await?;
             } else {
                 break;
             }
@@ -190,9 +192,9 @@ impl Desk {
 
     async fn verbs(&self, jobs: usize) -> Result<Vec<Verb>, Failure> {
         let mut verbs = Vec::new();
-        let (verb, ids) = timed("submit", jobs, self.submit(jobs)).await?;
+        let (verb, ids) = timed("submit", jobs, self.submit(jobs, CALLS)).await?;
         verbs.push(verb);
-        let (verb, claimed) = timed("claim", jobs, self.claim(jobs)).await?;
+        let (verb, claimed) = timed("claim", jobs, self.claim(jobs, SLOTS)).await?;
         verbs.push(verb);
         let settling = async {
             for leases in claimed {
@@ -239,11 +241,11 @@ impl Desk {
         Ok(verbs)
     }
 
-    async fn submit(&self, jobs: usize) -> Result<Vec<JobId>, Failure> {
+    async fn submit(&self, jobs: usize, at_once: usize) -> Result<Vec<JobId>, Failure> {
         let mut calls = JoinSet::new();
         let mut ids = Vec::with_capacity(jobs);
         for _ in 0..jobs {
-            if calls.len() >= CALLS {
+            if calls.len() >= at_once {
                 joined(&mut calls).await?;
             }
             let (store, job) = (self.store.clone(), self.job());
@@ -256,11 +258,11 @@ impl Desk {
         Ok(ids)
     }
 
-    async fn claim(&self, jobs: usize) -> Result<Vec<Vec<Lease>>, Failure> {
+    async fn claim(&self, jobs: usize, slots: usize) -> Result<Vec<Vec<Lease>>, Failure> {
         let mut all = Vec::new();
         let mut left = jobs;
         while left > 0 {
-            let leases = self.store.claim(Stage::Hash, left.min(SLOTS), LEASE).await?.leases;
+            let leases = self.store.claim(Stage::Hash, left.min(slots), LEASE).await?.leases;
             if leases.is_empty() {
                 return Err(Failure::new("the store does not give what waits"));
             }
