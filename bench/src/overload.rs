@@ -15,7 +15,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::cpu;
 use crate::failure::Failure;
-use crate::load::{Line, Prepared};
+use crate::load::{Line, Prepared, Until};
 use crate::open_loop::{OpenLoop, Sent};
 use crate::quantile::{Sorted, median};
 use crate::server::{HASHED, Server, Setting};
@@ -33,6 +33,9 @@ const WINDOW: Duration = Duration::from_millis(250);
 const RECOVERED: f64 = 1.25;
 /// How long it is looked at.
 const WATCHED: Duration = Duration::from_secs(6);
+/// Jobs before anything is measured, over all connections at once: so that the caches, what is remembered of the latest submits and the
+/// buffers of connections have their full size.
+const WARM_UP: usize = 250_000;
 /// How many jobs may wait in the queue whose workers are too slow.
 const QUEUE_MAX: usize = 5_000;
 
@@ -104,7 +107,7 @@ fn print(kind: Kind, shape: Shape, rounds: &[(Before, Vec<Row>)]) {
     };
     println!("\n## overload: {words}\n");
     println!(
-        "Capacity, a closed loop of {CAPACITY_CONNECTIONS} connections: {:.0}/s. Ordinary load, half of it: p50 {:.2} ms, {:.0} MiB resident.\n",
+        "Capacity, a closed loop of {CAPACITY_CONNECTIONS} connections: {:.0}/s. Ordinary load, half of it: p50 {:.2} ms, {:.0} MiB resident after {WARM_UP} jobs.\n",
         before(|it| it.capacity),
         before(|it| it.p50_ms),
         before(|it| it.memory)
@@ -159,9 +162,9 @@ async fn round(binary: &Path, kind: Kind, shape: Shape) -> Result<(Before, Vec<R
     let (prepared, _) = Prepared::submits(&server.client, None).await?;
     server.pause(kind == Kind::Submits).await?;
     let measured = Measured { server: &server, kind };
-    // Twice: the first brings caches, and what is remembered of the latest submits, to their full size.
-    measured.closed(&prepared, shape.lasts).await?;
-    let capacity = measured.closed(&prepared, shape.lasts).await?;
+    measured.closed(&prepared, shape.connections, Until::Count(WARM_UP)).await?;
+    let until = Until::Moment(Instant::now() + shape.lasts);
+    let capacity = measured.closed(&prepared, CAPACITY_CONNECTIONS, until).await?;
     let open = OpenLoop::connect(server.address, &prepared, shape.connections).await?;
     let calm = measured.during(&open, capacity * ORDINARY, shape.lasts).await?;
     let before = Before { capacity, p50_ms: calm.good.milliseconds(50), memory: calm.memory };
@@ -230,23 +233,26 @@ impl Seen {
 
 impl Measured<'_> {
     /// What a closed loop gets done per second; refusals do not count.
-    async fn closed(&self, prepared: &Prepared, lasts: Duration) -> Result<f64, Failure> {
+    async fn closed(&self, prepared: &Prepared, connections: usize, until: Until) -> Result<f64, Failure> {
         let before = self.done().await?;
         let (began, accepted) = (Instant::now(), Rc::new(Cell::new(0)));
         let mut lines = JoinSet::new();
-        for number in 0..CAPACITY_CONNECTIONS {
+        for number in 0..connections {
             let stream = TcpStream::connect(self.server.address).await?;
             stream.set_nodelay(true)?;
             let (mut line, prepared, accepted) = (Line::new(stream), prepared.clone(), accepted.clone());
             lines.spawn_local(async move {
                 let mut next = number;
-                while began.elapsed() < lasts {
+                while match until {
+                    Until::Moment(end) => Instant::now() < end,
+                    Until::Count(count) => accepted.get() < count,
+                } {
                     match line.exchange(prepared.nth(next)).await? {
                         200 => accepted.set(accepted.get() + 1),
                         503 => {}
                         _ => return Err(Failure::new(format!("the server answered:\n{}", line.text()))),
                     }
-                    next += CAPACITY_CONNECTIONS;
+                    next += connections;
                 }
                 Ok(())
             });
