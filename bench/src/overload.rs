@@ -325,17 +325,17 @@ impl Measured<'_> {
 
     /// How long after an overload the ordinary load is answered as before, in milliseconds: to the end of the first window.
     async fn recovery(&self, open: &OpenLoop, per_second: f64, p50_ms: f64) -> Result<f64, Failure> {
-        let stretch = open.run(per_second, WATCHED).await?;
-        let mut from = stretch.began;
-        while from + WINDOW <= stretch.ended {
-            let sent = open.sent(from, from + WINDOW);
+        let mut after = Duration::ZERO;
+        while after < WATCHED {
+            let window = open.run(per_second, WINDOW).await?;
+            after += window.ended - window.began;
+            let sent = open.sent(window.began, window.ended);
             let good = sent.iter().filter(|it| it.status == 200);
             let good = Sorted::new(good.map(|it| it.answered.duration_since(it.due)).collect());
-            from += WINDOW;
-            // Nearly all must have been sent and accepted, too.
-            let expected = per_second * WINDOW.as_secs_f64();
-            if good.len() as f64 >= 0.9 * expected && good.milliseconds(50) <= p50_ms * RECOVERED {
-                return Ok((from - stretch.began).as_secs_f64() * 1000.0);
+            // Nearly all must have been sent, accepted and answered, too.
+            let is_whole = good.len() as f64 >= 0.9 * window.offered as f64;
+            if is_whole && good.milliseconds(50) <= p50_ms * RECOVERED {
+                return Ok(after.as_secs_f64() * 1000.0);
             }
         }
         Ok(f64::INFINITY)
