@@ -98,6 +98,25 @@ async fn a_file_that_was_changed_is_read_although_length_and_modified_time_are_a
     worker.stop().await;
 }
 
+/// Failure rule B2: also when it is rewritten within the tick of the file system's clock in which it was written or read.
+#[tokio::test(flavor = "multi_thread")]
+async fn however_fast_a_file_is_rewritten_no_job_gets_a_digest_from_before() {
+    let world = World::create().await;
+    world.put("abc", &[0; 3]);
+    let modified = fs::metadata(world.path("abc")).and_then(|it| it.modified()).expect("a time");
+    let worker = world.start(|options, _| with_cache(options));
+    for round in 0_u32..200 {
+        let content = &round.to_le_bytes()[..3];
+        let mut file = File::options().write(true).open(world.path("abc")).expect("the file");
+        file.write_all(content).and_then(|()| file.set_modified(modified)).expect("rewritten");
+        // The second and third may be answered from the result of the first.
+        for _ in 0..=round % 3 {
+            assert_eq!(told(&hash(&world, world.job("abc")).await), digest(content), "round {round}");
+        }
+    }
+    worker.stop().await;
+}
+
 /// What is answered from a result is not found in its place: a digest is never older than jobs are kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_leaves_with_the_job_that_read_it() {
