@@ -79,7 +79,8 @@ pub async fn measure(binary: &Path, jobs: usize, files: usize, rounds: usize, ca
     }
     let memory = server.memory_peak_mebibytes().unwrap_or(0.0);
     println!(
-        "\nThe service hashes at {:.2} of the command's rate; its peak memory is {memory:.0} MiB.",
+        "\nThe service {} at {:.2} of the command's rate; its peak memory is {memory:.0} MiB.",
+        if cache { "answers" } else { "hashes" },
         median(shares)
     );
     server.end().await
