@@ -79,6 +79,7 @@ impl DeliverStep {
         let (content_type, body) = callback_body::print(job, region.unwrap_or_default(), target.format, self.style);
         Message {
             job: job.request.id,
+            bucket: bucket.clone(),
             event_id: event_id(job.request.id),
             request_id: request_id(SystemClock.now()),
             content_type,

@@ -14,6 +14,8 @@ const POSTPONED_MIN: Duration = Duration::from_secs(2);
 /// and for no more than this, up to twice which a receiver that is well again waits for the last of its backlog.
 const POSTPONED_MAX: Duration = Duration::from_secs(5 * 60);
 
+/// By how much jitter may lengthen the pause that a receiver wishes: as much as those of the schedule (spec section 9).
+const AFTER_STRETCH: f64 = 0.2;
 /// What the delivery record says of a callback that was postponed.
 const NOT_SENT: &str = "not sent: the receiver does not answer";
 
@@ -27,10 +29,14 @@ pub(crate) struct DeliverySchedule {
 }
 
 impl DeliverySchedule {
-    /// After a failed attempt. The receiver may ask for more time with `after`, not for less.
+    /// After a failed attempt. The receiver may ask for more time with `after`, not for less; what it asks of many is spread
+    /// over a fifth of it more, so that they do not come all at once (failure rule D7).
     pub(crate) fn again(&self, lease: &Lease, reply: Reply, after: Option<Duration>) -> Outcome {
         match delivery_delay(&self.delays, self.attempts_max, lease.attempt, chance()) {
-            Some(delay) => Outcome::DeliverAgain { delay: delay.max(after.unwrap_or_default()), reply },
+            Some(delay) => {
+                let after = after.unwrap_or_default().mul_f64(1.0 + AFTER_STRETCH * chance());
+                Outcome::DeliverAgain { delay: delay.max(after), reply }
+            }
             None => Outcome::DeliveryFailed(reply),
         }
     }
@@ -80,11 +86,10 @@ mod tests {
         Lease { attempt, ..lease(&JobIds::random(), Stage::Deliver, "http://receiver.example/") }
     }
 
-    /// D7.
     /// Failure rule D7.
     #[test]
     fn the_receivers_wish_counts_when_it_is_longer() {
-        for (wish, least, most) in [(None, 4, 6), (Some(1), 4, 6), (Some(60), 60, 60)] {
+        for (wish, least, most) in [(None, 4, 6), (Some(1), 4, 6), (Some(60), 60, 72)] {
             match schedule().again(&attempt(1), reply(), wish.map(Duration::from_secs)) {
                 Outcome::DeliverAgain { delay, .. } => {
                     assert!((Duration::from_secs(least)..=Duration::from_secs(most)).contains(&delay), "{delay:?}");
@@ -92,6 +97,18 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// Failure rule D7.
+    #[test]
+    fn callbacks_that_were_told_the_same_time_do_not_come_all_at_once() {
+        let due = |_| match schedule().again(&attempt(1), reply(), Some(Duration::from_secs(60))) {
+            Outcome::DeliverAgain { delay, .. } => delay,
+            other => panic!("{other:?}"),
+        };
+        let delays: Vec<Duration> = (0..100).map(due).collect();
+        let (first, last) = (delays.iter().min(), delays.iter().max());
+        assert!(last.zip(first).is_some_and(|(last, first)| *last - *first > Duration::from_secs(6)), "{delays:?}");
     }
 
     #[test]

@@ -280,11 +280,8 @@ impl<L: Leases> Acquirer for DueDeliveries<L> {
             self.hold_back();
             let ready = self.receivers.take(slots, now);
             if !ready.is_empty() {
-                let work = |(ticket, held): (_, Held)| {
-                    let target = held.lease().job.target.as_ref();
-                    let slot = Some(ReceiverSlot::new(ticket, target, self.tell_ended.clone()));
-                    Work { held, slot }
-                };
+                let work =
+                    |(ticket, held)| Work { held, slot: Some(ReceiverSlot::new(ticket, self.tell_ended.clone())) };
                 return ready.into_iter().map(work).collect();
             }
             if self.at_store.is_none() && !self.turned_away.is_empty() {

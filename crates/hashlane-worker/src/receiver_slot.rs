@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use hashlane_job::{CallbackTarget, NotifyAddress, Outcome, Reply};
+use hashlane_job::Outcome;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 /// An attempt that fails but ends within this time does not cost a slot for long, and the receiver is alive.
 const PROMPT: Duration = Duration::from_secs(1);
+/// One that is answered with a status within this time neither, though it is slow.
+const ANSWERED: Duration = Duration::from_secs(5);
 
 /// Which callback in flight.
 pub(crate) type Ticket = u64;
@@ -21,6 +23,22 @@ pub(crate) enum Showed {
     Refusal,
     /// It did not take the callback and took its time for that.
     Silence,
+}
+
+impl Showed {
+    /// What an outcome after this time shows; `None` when nothing was sent, or when it was the last of many refusals.
+    fn by(outcome: &Outcome, took: Duration) -> Option<Showed> {
+        let (reply, is_last) = match outcome {
+            Outcome::DeliverAgain { reply, .. } => (reply, false),
+            Outcome::DeliveryFailed(reply) => (reply, true),
+            _ => return Some(Showed::Answer),
+        };
+        match reply.status {
+            Some(_) if took < ANSWERED => Some(Showed::Answer),
+            None if took < PROMPT => (!is_last).then_some(Showed::Refusal),
+            _ => Some(Showed::Silence),
+        }
+    }
 }
 
 /// Tells that a place at a receiver is free again.
@@ -37,29 +55,18 @@ pub(crate) struct Ended {
 pub(crate) struct ReceiverSlot {
     ended: Option<Ended>,
     taken: Instant,
-    /// Whether an answer has a status: a URL, not a broker.
-    has_status: bool,
     tell: UnboundedSender<Ended>,
 }
 
 impl ReceiverSlot {
     /// The place of this ticket, from now on. The channel needs no bound: it holds at most one message for each place.
-    pub(crate) fn new(ticket: Ticket, target: Option<&CallbackTarget>, tell: UnboundedSender<Ended>) -> ReceiverSlot {
-        let has_status = matches!(target, Some(CallbackTarget { address: NotifyAddress::Url(_), .. }));
-        ReceiverSlot { ended: Some(Ended { ticket, showed: None }), taken: Instant::now(), has_status, tell }
+    pub(crate) fn new(ticket: Ticket, tell: UnboundedSender<Ended>) -> ReceiverSlot {
+        ReceiverSlot { ended: Some(Ended { ticket, showed: None }), taken: Instant::now(), tell }
     }
 
     /// The attempt has ended.
     pub(crate) fn ended(mut self, outcome: &Outcome) {
-        let without_answer = |reply: &Reply| self.has_status && reply.status.is_none();
-        let showed = match outcome {
-            Outcome::Delivered(_) => Some(Showed::Answer),
-            _ if self.taken.elapsed() >= PROMPT => Some(Showed::Silence),
-            Outcome::DeliverAgain { reply, .. } if without_answer(reply) => Some(Showed::Refusal),
-            // A last attempt that was refused, or a target that is not sent to at all.
-            Outcome::DeliveryFailed(reply) if without_answer(reply) => None,
-            _ => Some(Showed::Answer),
-        };
+        let showed = Showed::by(outcome, self.taken.elapsed());
         if let Some(ended) = &mut self.ended {
             ended.showed = showed;
         }
@@ -71,6 +78,36 @@ impl Drop for ReceiverSlot {
         if let Some(ended) = self.ended.take() {
             // Nobody listens when the loop has ended, and then nobody needs to know.
             self.tell.send(ended).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hashlane_job::Reply;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_with_a_status_is_an_answer_though_it_is_slow() {
+        let reply = |status| Reply { said: "...".into(), status, took: Duration::ZERO };
+        let again = |status| Outcome::DeliverAgain { delay: Duration::ZERO, reply: reply(status) };
+        let last = |status| Outcome::DeliveryFailed(reply(status));
+        let delivered = Outcome::Delivered(reply(Some(200)));
+        for (outcome, milliseconds, shown) in [
+            (&delivered, 0, Some(Showed::Answer)),
+            (&delivered, 9_900, Some(Showed::Answer)),
+            (&again(Some(503)), 0, Some(Showed::Answer)),
+            (&again(Some(503)), 1_200, Some(Showed::Answer)),
+            (&again(Some(503)), 9_900, Some(Showed::Silence)),
+            (&last(Some(503)), 1_200, Some(Showed::Answer)),
+            (&again(None), 10_000, Some(Showed::Silence)),
+            (&last(None), 10_000, Some(Showed::Silence)),
+            (&again(None), 0, Some(Showed::Refusal)),
+            // An address that is not sent to, or the end of many refusals.
+            (&last(None), 0, None),
+        ] {
+            assert_eq!(Showed::by(outcome, Duration::from_millis(milliseconds)), shown, "{outcome:?} {milliseconds}");
         }
     }
 }
