@@ -167,6 +167,14 @@ storage = "fs://{self.objects}"
         except urllib.error.HTTPError as error:
             return error.code, error.headers["Content-Type"], error.read().decode()
 
+    def admin_post(self, path, body):
+        """What the admin listener answers to a JSON body."""
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.admin + path, json.dumps(body).encode(), headers, method="POST")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
     def admin_job(self, job_id):
         """A job with what became of its callback, as the admin listener tells it."""
         status, _, body = self.admin_get(f"/api/jobs/{job_id}")

@@ -19,6 +19,7 @@ def config(broker, attempts=1000):
 [callback]
 attempts = {attempts}
 delays = ["0s", "100ms"]
+allow_networks = ["127.0.0.0/8"]
 [mq.gz]
 url = "{broker.url()}"
 [mq.bj]
@@ -88,6 +89,38 @@ def test_a_callback_arrives_once_and_is_the_body_of_the_url_callback(broker, ser
     (message,) = broker.take(name)
     assert json.loads(message.body)["JobsDetail"]["JobId"] == as_json
     assert message.headers["content-type"] == "application/json"
+
+
+def test_the_message_queue_of_a_queue_is_sent_to_for_jobs_that_say_nothing_else(broker, service, receiver):
+    """NotifyConfig with TDMQ; a job's own URL wins over it."""
+    broker.declare("of-the-queue")
+    client = service.sdk()
+    (queue,) = client.ci_get_media_queue(Bucket=service.bucket, UrlPath="/file_queue")["QueueList"]
+
+    def notify(**config):
+        update = {"Name": queue["Name"], "State": "Active", "NotifyConfig": config}
+        client.ci_update_media_queue(
+            Bucket=service.bucket, QueueId=queue["QueueId"], Request=update, UrlPath="/file_queue/"
+        )
+
+    notify(
+        State="On",
+        Event="TaskFinish",
+        Type="TDMQ",
+        MqRegion="gz",
+        MqMode="Queue",
+        MqName="of-the-queue",
+        ResultFormat="JSON",
+    )
+    try:
+        silent = submit(client, service.bucket, "object")["JobId"]
+        own = submit(client, service.bucket, "object", CallBack=receiver.url("/own"))["JobId"]
+        (message,) = gather(broker, "of-the-queue", {silent})
+        assert message.headers["content-type"] == "application/json"
+        (received,) = receiver.wait_for("/own")
+        assert (received.headers["X-Ci-Job-Id"], received.headers["Content-Type"]) == (own, "application/xml")
+    finally:
+        notify(State="Off")
 
 
 @pytest.mark.parametrize("mode", ["Queue", "Topic"])

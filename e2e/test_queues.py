@@ -119,6 +119,35 @@ def test_a_paused_queue_holds_its_jobs_and_gives_them_back(own):
     assert starts == sorted(starts), "the oldest first"
 
 
+def test_the_target_is_the_queues_at_the_end_of_the_job_and_stays_over_retries_and_replays(own, receiver):
+    client = own.sdk()
+    objects.write(own.objects, "frozen", b"abc")
+    (queue,), _ = queues(client)
+
+    def target(path, **more):
+        address = {"State": "On", "Event": "TaskFinish", "Type": "Url", "Url": receiver.url(path)}
+        update(client, queue["QueueId"], **address | more)
+
+    target("/before")
+    update(client, queue["QueueId"], state="Paused")
+    job = submit(client, BUCKET, "frozen")["JobId"]
+    # The job waits while its queue says something else; then its first attempt is held until the queue says so again.
+    receiver.answers("/at-the-end", 500)
+    held = receiver.holds("/at-the-end")
+    target("/at-the-end")
+    receiver.wait_for("/at-the-end")
+    target("/after", ResultFormat="JSON")
+    held.set()
+    first, second = receiver.wait_for("/at-the-end", count=2)
+    assert first.body == second.body
+    until("the delivery", lambda: own.admin_job(job)["delivery"]["state"] == "delivered")
+    own.admin_post("/api/deliveries/replay", {"job": job})
+    again = receiver.wait_for("/at-the-end", count=3)[2]
+    assert (again.body, again.headers["Content-Type"]) == (first.body, "application/xml")
+    assert {it.headers["X-Ci-Event-Id"] for it in receiver.all()} == {first.headers["X-Ci-Event-Id"]}
+    assert not receiver.at("/before") and not receiver.at("/after")
+
+
 def test_the_callbacks_of_a_queue_are_sent_for_jobs_that_say_nothing(own, receiver):
     client = own.sdk()
     objects.write(own.objects, "told", b"abc")

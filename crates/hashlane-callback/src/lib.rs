@@ -4,6 +4,11 @@
 //! callbacks from private addresses at the moment of connecting. When to try again, what the message says and where it is
 //! recorded is decided elsewhere.
 
+#![cfg_attr(
+    not(all(feature = "amqp", feature = "kafka", feature = "nats", feature = "pulsar")),
+    allow(dead_code, unused_variables, reason = "each protocol needs another part of what they share")
+)]
+
 mod bounded_stream;
 mod connector;
 mod guard;
@@ -16,7 +21,7 @@ mod signature;
 mod transports;
 mod webhook;
 
-pub use message::{Message, Sent};
+pub use message::{Answer, Message, Sent};
 pub use message_queue::BrokerOptions;
 pub use resolver::{Resolver, Resolving, SystemResolver};
 pub use signature::SigningSecret;

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hashlane_job::JobId;
+use hashlane_job::{BucketName, JobId};
 
 /// The message of one finished job, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// The job.
     pub job: JobId,
+    /// Its bucket: callbacks of different buckets share no connection and may be signed with different secrets.
+    pub bucket: BucketName,
     /// Names the event; constant over retries and replays, so that a receiver can drop duplicates.
     pub event_id: String,
     /// Names the attempt; fresh each time.
@@ -40,4 +42,17 @@ pub enum Sent {
         /// Why.
         said: String,
     },
+}
+
+/// What a receiver answered, for the eyes of an operator who tries it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The reason phrase as the receiver wrote it; empty over HTTP/2, which has none.
+    pub reason: String,
+    /// The headers, in the order in which they came; what is no UTF-8 is replaced.
+    pub headers: Vec<(String, String)>,
+    /// What was read of the body, at most 4 KiB; what is no UTF-8 is replaced.
+    pub body: String,
 }

@@ -4,11 +4,13 @@
 //! the old or the new one while they are being exchanged. A secret never prints itself, and an error never repeats it.
 //! Which requests are signed, and verifying, is not here.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hashlane_job::BucketName;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
@@ -57,6 +59,20 @@ impl SigningSecret {
         mac.update(format!("{id}.{timestamp}.").as_bytes());
         mac.update(body);
         format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    }
+}
+
+/// What requests are signed with, by the bucket of their job.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    pub(crate) all: Vec<SigningSecret>,
+    /// Those of a bucket stand in place of the others, so that no receiver of another bucket can sign as this one.
+    pub(crate) buckets: HashMap<BucketName, Vec<SigningSecret>>,
+}
+
+impl Secrets {
+    pub(crate) fn of(&self, bucket: &BucketName) -> &[SigningSecret] {
+        self.buckets.get(bucket).unwrap_or(&self.all)
     }
 }
 

@@ -1,19 +1,20 @@
 //! The transports behind one door.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashlane_job::{CallbackTarget, NotifyAddress};
+use hashlane_job::{BucketName, CallbackTarget, NotifyAddress};
 use ipnet::IpNet;
 
 use crate::connector::GuardedConnector;
 use crate::guard::Guard;
-use crate::message::{Message, Sent};
+use crate::message::{Answer, Message, Sent};
 use crate::message_queue::{BrokerOptions, MessageQueues};
 use crate::resolver::{Resolver, SystemResolver};
 use crate::roots::Roots;
-use crate::signature::SigningSecret;
+use crate::signature::{Secrets, SigningSecret};
 use crate::webhook::Webhook;
 
 /// How callbacks are sent.
@@ -27,6 +28,8 @@ pub struct CallbackOptions {
     pub ca_file: Option<PathBuf>,
     /// What requests are signed with; with none they are not signed.
     pub signing_secrets: Vec<SigningSecret>,
+    /// What those of a bucket are signed with instead.
+    pub bucket_secrets: HashMap<BucketName, Vec<SigningSecret>>,
     /// The brokers of message queue targets, at most one for each region.
     pub brokers: Vec<BrokerOptions>,
     /// How long one attempt may last, from resolving the name to the head of the answer.
@@ -43,6 +46,7 @@ impl Default for CallbackOptions {
             ports: Vec::new(),
             ca_file: None,
             signing_secrets: Vec::new(),
+            bucket_secrets: HashMap::new(),
             brokers: Vec::new(),
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
@@ -78,7 +82,8 @@ impl Transports {
         let connector = GuardedConnector { guard, resolver, timeout: options.connect_timeout };
         let roots = Roots::new(options.ca_file.as_deref())?;
         let queues = MessageQueues::new(&options.brokers, &roots, options.timeout)?;
-        let webhook = Webhook::new(connector, roots, options.ports, options.signing_secrets, options.timeout);
+        let secrets = Secrets { all: options.signing_secrets, buckets: options.bucket_secrets };
+        let webhook = Webhook::new(connector, roots, options.ports, secrets, options.timeout);
         Ok(Transports { webhook: Arc::new(webhook), queues: Arc::new(queues) })
     }
 
@@ -88,6 +93,15 @@ impl Transports {
         match &target.address {
             NotifyAddress::Url(url) => self.webhook.send(url, message).await,
             NotifyAddress::Mq(queue) => self.queues.send(queue, message).await,
+        }
+    }
+
+    /// As [`Transports::send`], with the answer where there was one over HTTP: for an operator who tries a receiver out, not
+    /// for the record or the clients of the API.
+    pub async fn try_out(&self, target: &CallbackTarget, message: &Message) -> (Sent, Option<Answer>) {
+        match &target.address {
+            NotifyAddress::Url(url) => self.webhook.try_out(url, message).await,
+            NotifyAddress::Mq(queue) => (self.queues.send(queue, message).await, None),
         }
     }
 }

@@ -2,31 +2,38 @@
 //!
 //! Delivered is a 2xx head within the time of an attempt. Everything else is worth another attempt, but for `410 Gone` and
 //! targets that can never work. Redirects are answers like any other: nothing here follows them. Of the answer's body at
-//! most 4 KiB are read, unlooked at, so that a well-behaved receiver's connection can be used again; nothing of it is kept.
+//! most 4 KiB are read, so that a well-behaved receiver's connection can be used again; nobody sees them but an operator who
+//! tries a receiver out.
 //!
-//! Connections are shared only by callbacks to the same scheme, host and port; each of them was made to one address that
-//! passed the guard. Over TLS the receiver chooses between HTTP/1.1 and HTTP/2.
+//! Connections are shared only by callbacks of the same bucket to the same scheme, host and port (failure rule D4); each of
+//! them was made to one address that passed the guard. Over TLS the receiver chooses between HTTP/1.1 and HTTP/2.
 
+use std::collections::HashMap;
 use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use hashlane_job::BucketName;
 use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::response::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Builder, Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::connector::{ConnectError, GuardedConnector};
-use crate::message::{Message, Sent};
+use crate::message::{Answer, Message, Sent};
 use crate::retry_after::retry_after;
 use crate::roots::Roots;
-use crate::signature::{SigningSecret, add_signature};
+use crate::signature::{Secrets, add_signature};
 
 const X_CI_REQUEST_ID: HeaderName = HeaderName::from_static("x-ci-request-id");
 const X_CI_EVENT: HeaderName = HeaderName::from_static("x-ci-event");
@@ -58,57 +65,107 @@ type TlsClient = Client<HttpsConnector<GuardedConnector>, Full<Bytes>>;
 #[derive(Debug)]
 pub(crate) struct Webhook {
     connector: GuardedConnector,
-    plain: PlainClient,
+    /// By bucket: each has connections of its own.
+    plain: Mutex<HashMap<BucketName, PlainClient>>,
+    tls: Mutex<HashMap<BucketName, TlsClient>>,
     /// Made at the first https target: reading the system's certificates takes time and memory, and a machine without
     /// any must still start. When that fails, the next attempt tries again.
-    tls: OnceCell<TlsClient>,
+    tls_config: OnceCell<ClientConfig>,
     roots: Roots,
     ports: Vec<u16>,
-    secrets: Vec<SigningSecret>,
+    secrets: Secrets,
     timeout: Duration,
 }
 
 impl Webhook {
     /// A transport whose attempts last at most `timeout`, connecting included. `ports` are the allowed ones, unless it is
-    /// empty; with `secrets` requests are signed.
+    /// empty; where there are secrets requests are signed.
     pub(crate) fn new(
         connector: GuardedConnector,
         roots: Roots,
         ports: Vec<u16>,
-        secrets: Vec<SigningSecret>,
+        secrets: Secrets,
         timeout: Duration,
     ) -> Webhook {
-        let plain = client_builder().build(connector.clone());
-        Webhook { connector, plain, tls: OnceCell::new(), roots, ports, secrets, timeout }
+        let (plain, tls) = (Mutex::default(), Mutex::default());
+        Webhook { connector, plain, tls, tls_config: OnceCell::new(), roots, ports, secrets, timeout }
     }
 
     /// Sends the message once.
     pub(crate) async fn send(&self, target: &str, message: &Message) -> Sent {
+        match self.exchange(target, message).await {
+            Ok((response, deadline)) => {
+                let (head, body) = response.into_parts();
+                read_body(body, deadline).await;
+                meaning(&head)
+            }
+            Err(sent) => sent,
+        }
+    }
+
+    /// Sends the message once; with the answer, if there was one.
+    pub(crate) async fn try_out(&self, target: &str, message: &Message) -> (Sent, Option<Answer>) {
+        match self.exchange(target, message).await {
+            Ok((response, deadline)) => {
+                let (head, body) = response.into_parts();
+                let body = read_body(body, deadline).await;
+                (meaning(&head), Some(answer(&head, &body)))
+            }
+            Err(sent) => (sent, None),
+        }
+    }
+
+    /// The answer, and until when its body may be read; or what its absence means.
+    async fn exchange(&self, target: &str, message: &Message) -> Result<(Response<Incoming>, Instant), Sent> {
         let url = match check_target(target, &self.ports) {
             Ok(url) => url,
-            Err(said) => return Sent::Never { said },
+            Err(said) => return Err(Sent::Never { said }),
         };
         let request = match request(&url, message, &self.secrets) {
             Ok(request) => request,
             Err(error) => {
-                return Sent::Never { said: format!("no request can be made for the callback address: {error}") };
+                let said = format!("no request can be made for the callback address: {error}");
+                return Err(Sent::Never { said });
             }
         };
         let deadline = Instant::now() + self.timeout;
         let answer = async {
             match url.scheme() {
-                "https" => match self.tls.get_or_try_init(|| tls_client(self.connector.clone(), &self.roots)).await {
+                "https" => match self.tls_client(&message.bucket).await {
                     Ok(client) => client.request(request).await.map_err(|error| failure(&error)),
                     Err(said) => Err(again(said)),
                 },
-                _ => self.plain.request(request).await.map_err(|error| failure(&error)),
+                _ => self.plain_client(&message.bucket).request(request).await.map_err(|error| failure(&error)),
             }
         };
         match timeout_at(deadline, answer).await {
-            Ok(Ok(response)) => judge(response, deadline).await,
-            Ok(Err(sent)) => sent,
-            Err(_) => again(format!("no answer within {} ms", self.timeout.as_millis())),
+            Ok(Ok(response)) => Ok((response, deadline)),
+            Ok(Err(sent)) => Err(sent),
+            Err(_) => Err(again(format!("no answer within {} ms", self.timeout.as_millis()))),
         }
+    }
+
+    fn plain_client(&self, bucket: &BucketName) -> PlainClient {
+        let mut clients = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(bucket) {
+            return client.clone();
+        }
+        clients.entry(bucket.clone()).or_insert(client_builder().build(self.connector.clone())).clone()
+    }
+
+    async fn tls_client(&self, bucket: &BucketName) -> Result<TlsClient, String> {
+        let config = self.tls_config.get_or_try_init(|| self.roots.client_config()).await?;
+        let mut clients = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(bucket) {
+            return Ok(client.clone());
+        }
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(config.clone())
+            .https_only()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(self.connector.clone());
+        Ok(clients.entry(bucket.clone()).or_insert(client_builder().build(https)).clone())
     }
 }
 
@@ -129,7 +186,7 @@ fn check_target(target: &str, ports: &[u16]) -> Result<Url, String> {
     Ok(url)
 }
 
-fn request(url: &Url, message: &Message, secrets: &[SigningSecret]) -> Result<Request<Full<Bytes>>, http::Error> {
+fn request(url: &Url, message: &Message, secrets: &Secrets) -> Result<Request<Full<Bytes>>, http::Error> {
     let mut request = Request::builder()
         .method(Method::POST)
         .uri(Uri::try_from(url.as_str())?)
@@ -140,21 +197,19 @@ fn request(url: &Url, message: &Message, secrets: &[SigningSecret]) -> Result<Re
         .header(X_CI_EVENT_ID, HeaderValue::try_from(&message.event_id)?)
         .header(X_CI_JOB_ID, message.job.to_string())
         .body(Full::new(message.body.clone()))?;
+    let secrets = secrets.of(&message.bucket);
     add_signature(request.headers_mut(), secrets, &message.event_id, SystemTime::now(), &message.body)?;
     Ok(request)
 }
 
-/// What an answer means, and the reading of its body.
-async fn judge(response: Response<Incoming>, deadline: Instant) -> Sent {
-    let status = response.status();
+/// What an answer means.
+fn meaning(head: &Parts) -> Sent {
+    let status = head.status;
     let said = match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_str()),
         None => status.as_str().to_owned(),
     };
-    let after = retry_after(response.headers(), SystemTime::now());
-    let time_left = deadline.saturating_duration_since(Instant::now()).min(REPLY_TIME_MAX);
-    // Whatever becomes of the body, the status stands.
-    timeout(time_left, read_body(response.into_body())).await.ok();
+    let after = retry_after(&head.headers, SystemTime::now());
     if status.is_success() {
         Sent::Delivered { said }
     } else if status == StatusCode::GONE {
@@ -166,15 +221,37 @@ async fn judge(response: Response<Incoming>, deadline: Instant) -> Sent {
     }
 }
 
-/// Reads the body to its end or to the bound. A body that is dropped before its end closes the connection.
-async fn read_body(mut body: Incoming) {
-    let mut bytes_read = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        bytes_read += frame.data_ref().map_or(0, Bytes::len);
-        if bytes_read > REPLY_BYTES_MAX {
-            return;
-        }
+/// The answer for the eyes of an operator.
+fn answer(head: &Parts, body: &[u8]) -> Answer {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
+    // The usual phrase is not kept apart.
+    let reason = head.extensions.get::<ReasonPhrase>().map(|reason| text(reason.as_bytes()));
+    let usual = if head.version == Version::HTTP_2 { None } else { head.status.canonical_reason() };
+    Answer {
+        status: head.status.as_u16(),
+        reason: reason.or(usual.map(str::to_owned)).unwrap_or_default(),
+        headers: headers.collect(),
+        body: text(body),
     }
+}
+
+/// Reads the body to its end or to the bounds; the status stands whatever becomes of it. A body that is dropped before its
+/// end closes the connection.
+async fn read_body(mut body: Incoming, deadline: Instant) -> Vec<u8> {
+    let mut read = Vec::new();
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let data = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
+            if read.len() + data.len() > REPLY_BYTES_MAX {
+                read.extend_from_slice(&data[..REPLY_BYTES_MAX - read.len()]);
+                return;
+            }
+            read.extend_from_slice(data);
+        }
+    };
+    timeout_at(deadline.min(Instant::now() + REPLY_TIME_MAX), reading).await.ok();
+    read
 }
 
 fn again(said: String) -> Sent {
@@ -201,16 +278,6 @@ fn failure(error: &ClientError) -> Sent {
         None if error.is_connect() => again(format!("could not connect: {cause}")),
         None => again(format!("no answer: {cause}")),
     }
-}
-
-async fn tls_client(connector: GuardedConnector, roots: &Roots) -> Result<TlsClient, String> {
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(roots.client_config().await?)
-        .https_only()
-        .enable_http1()
-        .enable_http2()
-        .wrap_connector(connector);
-    Ok(client_builder().build(https))
 }
 
 fn client_builder() -> Builder {

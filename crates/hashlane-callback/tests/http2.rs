@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashlane_callback::{CallbackOptions, Message, Sent, Transports};
-use hashlane_job::{CallbackFormat, CallbackTarget, JobId, NotifyAddress};
+use hashlane_job::{BucketName, CallbackFormat, CallbackTarget, JobId, NotifyAddress};
 use http::{Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -110,6 +110,7 @@ fn transports(timeout: Duration) -> Transports {
 async fn send(transports: &Transports, address: SocketAddr, path: &str) -> Sent {
     let message = Message {
         job: JobId::parse("f93984788066911ed89ed352d4d9d2084").expect("the documented id"),
+        bucket: BucketName::parse("demo-1250000000").expect("a name"),
         event_id: "e".into(),
         request_id: "attempt-1".into(),
         content_type: "application/xml",

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashlane_callback::{CallbackOptions, Message, Sent, Transports};
-use hashlane_job::{CallbackFormat, CallbackTarget, JobId, NotifyAddress};
+use hashlane_job::{BucketName, CallbackFormat, CallbackTarget, JobId, NotifyAddress};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -81,6 +81,7 @@ async fn send_trusting(url: String, ca_file: Option<PathBuf>) -> Result<Sent, St
     };
     let message = Message {
         job: JobId::parse("f93984788066911ed89ed352d4d9d2084").expect("the documented id"),
+        bucket: BucketName::parse("demo-1250000000").expect("a name"),
         event_id: "event-1".into(),
         request_id: "attempt-1".into(),
         content_type: "application/xml",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use hashlane_callback::{CallbackOptions, Message, Resolver, Resolving, Sent, SigningSecret, Transports};
-use hashlane_job::{CallbackFormat, CallbackTarget, JobId, MqMode, MqTarget, NotifyAddress};
+use hashlane_job::{BucketName, CallbackFormat, CallbackTarget, JobId, MqMode, MqTarget, NotifyAddress};
 use receiver::{Receiver, Reply};
 
 const JOB: &str = "f93984788066911ed89ed352d4d9d2084";
@@ -22,6 +22,7 @@ const IMPATIENT: Duration = Duration::from_millis(300);
 fn message() -> Message {
     Message {
         job: JobId::parse(JOB).expect("the documented id"),
+        bucket: BucketName::parse("demo-1250000000").expect("a name"),
         event_id: "event-1".into(),
         request_id: "attempt-1".into(),
         content_type: "application/xml",
@@ -453,6 +454,68 @@ async fn a_resolver_that_hangs_ends_with_the_attempt() {
     let transports = Transports::with_resolver(options(IMPATIENT, &[]), Arc::new(NeverResolves)).expect("fine");
     let sent = transports.send(&url("http://slow.example/"), &message()).await;
     assert!(matches!(sent, Sent::Again { .. }), "{sent:?}");
+}
+
+/// Failure rule D4.
+#[tokio::test]
+async fn callbacks_of_two_buckets_never_share_a_connection() {
+    let receiver = Receiver::start(Reply::ok()).await;
+    let transports = transports(PATIENT);
+    let other = Message { bucket: BucketName::parse("other-1250000000").expect("a name"), ..message() };
+    for _ in 0..5 {
+        for message in [&message(), &other] {
+            assert_eq!(transports.send(&url(receiver.url("/")), message).await, delivered("200 OK"));
+        }
+    }
+    assert_eq!((receiver.connections(), receiver.requests().len()), (2, 10));
+}
+
+/// Failure rule D8.
+#[tokio::test]
+async fn a_bucket_with_secrets_of_its_own_is_signed_with_those() {
+    let receiver = Receiver::start(Reply::ok()).await;
+    let secret = |text| vec![SigningSecret::parse(text).expect("a secret")];
+    let (all, own) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+    let other = Message { bucket: BucketName::parse("other-1250000000").expect("a name"), ..message() };
+    let signatures = async |options: CallbackOptions, message: &Message| {
+        let transports = Transports::new(options).expect("the options are fine");
+        assert_eq!(transports.send(&url(receiver.url("/")), message).await, delivered("200 OK"));
+        let request = receiver.requests().pop().expect("it came");
+        let word = |name| request.header(name).map(str::to_owned);
+        (word("webhook-timestamp"), word("webhook-signature"))
+    };
+    let with = |signing_secrets, bucket_secrets: &[(&Message, Vec<SigningSecret>)]| CallbackOptions {
+        signing_secrets,
+        bucket_secrets: bucket_secrets.iter().map(|(message, own)| (message.bucket.clone(), own.clone())).collect(),
+        ..options(PATIENT, &["127.0.0.0/8"])
+    };
+    // The second of an attempt is signed too: compare attempts of the same second.
+    loop {
+        let (time, expected) = signatures(with(secret(own), &[]), &other).await;
+        let (time_own, signed) = signatures(with(secret(all), &[(&other, secret(own))]), &other).await;
+        let (time_all, of_all) = signatures(with(secret(all), &[(&other, secret(own))]), &message()).await;
+        if time == time_own && time == time_all {
+            assert!(expected.is_some() && signed == expected);
+            assert!(of_all.is_some() && of_all != expected);
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_tries_a_receiver_out_sees_its_answer_and_no_more_than_the_bound_of_it() {
+    let head = "HTTP/1.1 418 No coffee here\r\nRetry-After: 7\r\nContent-Length: 10000\r\n\r\n";
+    let receiver = Receiver::start(Reply::Bytes(format!("{head}{}", "x".repeat(10_000)))).await;
+    let (sent, answer) = transports(PATIENT).try_out(&url(receiver.url("/")), &message()).await;
+    assert_eq!(sent, Sent::Again { said: "418 I'm a teapot".into(), after: Some(Duration::from_secs(7)) });
+    let answer = answer.expect("there was an answer");
+    assert_eq!((answer.status, answer.reason.as_str()), (418, "No coffee here"));
+    assert!(answer.headers.contains(&("retry-after".into(), "7".into())), "{:?}", answer.headers);
+    assert_eq!(answer.body, "x".repeat(4096));
+    let closed = receiver.url("/");
+    receiver.stop().await;
+    let (sent, answer) = transports(PATIENT).try_out(&url(closed), &message()).await;
+    assert!(matches!(sent, Sent::Again { .. }) && answer.is_none(), "{sent:?}");
 }
 
 #[tokio::test]

@@ -192,11 +192,14 @@ pub(crate) fn refuse_what_comes_later(config: &Config) -> Result<(), Failure> {
 
 /// What sends callbacks, as it is configured. Must be called within a tokio runtime.
 pub(crate) fn transports(config: &Config) -> Result<Transports, Failure> {
+    let own = config.buckets.iter().filter(|bucket| !bucket.signing_secrets.is_empty());
+    let bucket_secrets = own.map(|bucket| (bucket.name.clone(), bucket.signing_secrets.clone()));
     let transports = Transports::new(CallbackOptions {
         allow_networks: config.callback.allow_networks.clone(),
         ports: config.callback.ports.clone(),
         ca_file: config.callback.ca_file.clone(),
         signing_secrets: config.callback.signing_secrets.clone(),
+        bucket_secrets: bucket_secrets.collect(),
         brokers: config.callback.brokers.clone(),
         timeout: CALLBACK_TIMEOUT,
         connect_timeout: CALLBACK_CONNECT_TIMEOUT,

@@ -1,7 +1,7 @@
 //! The one connection to a broker: made when it is first needed, kept, and made anew with growing pauses when it is lost.
 //!
-//! Attempts that meet a broker which is down wait for the connection within their own time instead of failing at once:
-//! a short restart of the broker then costs hardly any attempt.
+//! Attempts that meet a broker which is down wait for the next try at connecting, one after another, and fail when it fails.
+//! So an outage costs no more attempts than there are tries, and soon the worker sends single ones only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use bytes::Bytes;
-    use hashlane_job::{JobId, MqMode};
+    use hashlane_job::{BucketName, JobId, MqMode};
 
     use super::super::broker::Coming;
     use super::*;
@@ -159,6 +159,7 @@ mod tests {
         let target = MqTarget { region: "gz".into(), mode: MqMode::Queue, name: "jobs".into() };
         let message = Message {
             job: JobId::parse("f93984788066911ed89ed352d4d9d2084").expect("the documented id"),
+            bucket: BucketName::parse("demo-1250000000").expect("a name"),
             event_id: "event-1".into(),
             request_id: "attempt-1".into(),
             content_type: "application/xml",

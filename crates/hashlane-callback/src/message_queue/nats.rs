@@ -96,6 +96,10 @@ struct NatsSession {
 
 impl NatsSession {
     async fn publish_once(&self, subject: &str, message: &Message) -> Result<(), NotPublished> {
+        if !is_subject(subject) {
+            let said = format!("the queue is missing: {subject:?} cannot be a subject, no stream listens to it");
+            return Err(NotPublished::Missing(said));
+        }
         let mut table = HeaderMap::new();
         table.insert("Nats-Msg-Id", message.event_id.as_str());
         for (name, value) in headers(message) {
@@ -141,11 +145,33 @@ async fn denial(complaints: &mut broadcast::Receiver<String>, subject: &str) -> 
     }
 }
 
+/// Whether anybody can listen to it: tokens of at least one character, apart by dots, without white space (NATS protocol,
+/// "Subject names").
+fn is_subject(text: &str) -> bool {
+    text.split('.')
+        .all(|token| !token.is_empty() && !token.contains(|char: char| char.is_whitespace() || char.is_control()))
+}
+
 fn not_published(error: &PublishError, subject: &str) -> NotPublished {
     match error.kind() {
         PublishErrorKind::StreamNotFound => {
             NotPublished::Missing(format!("the queue is missing: no stream listens to the subject {subject}"))
         }
         _ => NotPublished::Unavailable(format!("the broker did not take it: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_subject;
+
+    #[test]
+    fn a_name_that_can_be_no_subject_is_known_before_it_is_sent() {
+        for subject in ["jobs", "jobs.done", "a-b_c.1"] {
+            assert!(is_subject(subject), "{subject}");
+        }
+        for no_subject in ["", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\nb", "\u{1}"] {
+            assert!(!is_subject(no_subject), "{no_subject:?}");
+        }
     }
 }

@@ -202,7 +202,7 @@ impl Session for PulsarSession {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use hashlane_job::{JobId, MqMode};
+    use hashlane_job::{BucketName, JobId, MqMode};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -233,6 +233,7 @@ mod tests {
         let target = MqTarget { region: "gz".into(), mode: MqMode::Topic, name: "jobs".into() };
         let message = Message {
             job: JobId::parse("f93984788066911ed89ed352d4d9d2084").expect("the documented id"),
+            bucket: BucketName::parse("demo-1250000000").expect("a name"),
             event_id: "event-1".into(),
             request_id: "attempt-1".into(),
             content_type: "application/xml",

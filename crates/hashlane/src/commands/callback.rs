@@ -1,13 +1,13 @@
 //! `hashlane callback test`: one sample callback, sent now.
 //!
 //! Promises: it is sent as `serve` with the same settings sends callbacks: the same guard, headers and time limit, one attempt. It
-//! runs in this process and touches neither a running service nor its data. The body of the answer is not shown: transports
-//! never keep it.
+//! runs in this process and touches neither a running service nor its data. The answer is shown, of its body at most 4 KiB: who
+//! calls this works on the machine, unlike the clients of the API, to whom it is never shown.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use hashlane_callback::{Message, Sent};
+use hashlane_callback::{Answer, Message, Sent};
 use hashlane_job::{
     BucketName, CallbackFormat, CallbackTarget, Clock, Delivery, FileFacts, Job, JobIds, JobState, NewJob,
     NotifyAddress, ObjectRef, QueueId, SystemClock, event_id,
@@ -36,11 +36,11 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode, Failure> {
     };
     let target = CallbackTarget { address: NotifyAddress::Url(args.url.clone()), format };
     let message = message(&config, &target);
-    let (sent, took) = runtime::of_client()?.block_on(async {
+    let (sent, answer, took) = runtime::of_client()?.block_on(async {
         let transports = service::transports(&config)?;
         let started = Instant::now();
-        let sent = transports.send(&target, &message).await;
-        Ok::<_, Failure>((sent, started.elapsed()))
+        let (sent, answer) = transports.try_out(&target, &message).await;
+        Ok::<_, Failure>((sent, answer, started.elapsed()))
     })?;
     let (delivered, outcome, said) = match sent {
         Sent::Delivered { said } => (true, "delivered", said),
@@ -56,12 +56,29 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode, Failure> {
     super::print(&if args.json {
         let told = json!({
             "outcome": outcome, "said": said, "duration_ms": took_ms, "event_id": message.event_id,
+            "answer": answer.map(|it| json!({
+                "status": it.status, "reason": it.reason, "body": it.body,
+                "headers": it.headers.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>(),
+            })),
         });
         format!("{told}\n")
     } else {
-        format!("{meaning}\n{}  {took_ms} ms  event {}\n", super::job::one_line(&said), message.event_id)
+        let shown = answer.as_ref().map(shown).unwrap_or_default();
+        format!("{meaning}\n{}  {took_ms} ms  event {}\n{shown}", super::job::one_line(&said), message.event_id)
     })?;
     Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NO) })
+}
+
+/// The answer as lines, each indented so that none can pass for one of ours.
+fn shown(answer: &Answer) -> String {
+    let mut text = format!("  {} {}\n", answer.status, super::job::one_line(&answer.reason));
+    for (name, value) in &answer.headers {
+        text += &format!("  {name}: {}\n", super::job::one_line(value));
+    }
+    for line in answer.body.lines() {
+        text += &format!("  | {}\n", super::job::one_line(line));
+    }
+    text
 }
 
 /// The callback of a job that never was.
@@ -107,6 +124,7 @@ fn message(config: &Config, target: &CallbackTarget) -> Message {
     let (content_type, body) = callback_body::print(&job, region, target.format, style);
     Message {
         job: job.request.id,
+        bucket: job.request.object.bucket.clone(),
         event_id: event_id(job.request.id),
         request_id: request_id(now),
         content_type,

@@ -15,7 +15,10 @@ pub(crate) fn check(args: &SettingArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::cannot(refused.join("\nhashlane: ")));
     }
     service::load_tls(&config)?;
-    runtime::of_client()?.block_on(service::check_engine(&config))?;
+    runtime::of_client()?.block_on(async {
+        service::transports(&config)?;
+        service::check_engine(&config).await
+    })?;
     for text in config.exposed_secrets() {
         eprintln!("hashlane: warning: {text}");
     }

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use hashlane_callback::SigningSecret;
 use hashlane_job::BucketName;
 
 use super::access::read_secret;
+use super::callback::read_signing_secrets;
 use super::document::Section;
 use super::later::Later;
 use super::setting::{ConfigError, Kind, Origin};
@@ -21,6 +23,8 @@ pub(crate) struct Bucket {
     pub(crate) region: String,
     /// Where its objects are.
     storage: Storage,
+    /// What its callbacks are signed with in place of `callback.signing_secrets`, when there are any.
+    pub(crate) signing_secrets: Vec<SigningSecret>,
 }
 
 impl Bucket {
@@ -46,6 +50,7 @@ pub(super) fn read_buckets(
             name: table.read_required("name", Kind::Text, address::bucket)?,
             region: table.read("region", Kind::Text, LOCAL_REGION, address::region)?,
             storage: table.read_required("storage", Kind::Text, Storage::parse)?,
+            signing_secrets: read_signing_secrets(&table)?,
         };
         read_secret(&table, "access_key_id")?;
         read_secret(&table, "secret_access_key")?;
@@ -73,7 +78,7 @@ pub(super) fn read_buckets(
                 &format!("the objects of {name} are behind {scheme}, which is missing"),
             ));
         }
-        let bucket = Bucket { name, region: LOCAL_REGION.into(), storage };
+        let bucket = Bucket { name, region: LOCAL_REGION.into(), storage, signing_secrets: Vec::new() };
         note_bucket(root, &bucket, Origin::Flag(FLAG))?;
         match buckets.iter_mut().find(|earlier| earlier.name == bucket.name) {
             Some(earlier) => *earlier = bucket,
@@ -91,7 +96,8 @@ pub(super) fn read_buckets(
     };
     let absolute = std::path::absolute(&folder)
         .map_err(|error| ConfigError(format!("DIR: {} is no usable path: {error}", folder.display())))?;
-    let bucket = Bucket { name, region: LOCAL_REGION.into(), storage: Storage::Folder(absolute.clone()) };
+    let storage = Storage::Folder(absolute.clone());
+    let bucket = Bucket { name, region: LOCAL_REGION.into(), storage, signing_secrets: Vec::new() };
     note_bucket(root, &bucket, origin)?;
     buckets.retain(|earlier| earlier.name != bucket.name);
     buckets.push(bucket);

@@ -65,7 +65,7 @@ pub(super) fn read_callback(
 
 /// The secrets of `signing_secrets`, `signing_secrets_file` or `signing_secrets_env`, one of the three. In a file or a
 /// variable they stand apart by blanks or line ends.
-fn read_signing_secrets(table: &Section<'_>) -> Result<Vec<SigningSecret>, ConfigError> {
+pub(super) fn read_signing_secrets(table: &Section<'_>) -> Result<Vec<SigningSecret>, ConfigError> {
     const KEYS: [&str; 3] = ["signing_secrets", "signing_secrets_file", "signing_secrets_env"];
     let given: Vec<&str> = KEYS.into_iter().filter(|key| table.has(key)).collect();
     if let [first, second, ..] = given[..] {
