@@ -30,6 +30,8 @@ const RECOVERY_MAX: Duration = Duration::from_secs(5);
 /// Beyond the recovery time the harness still waits, to tell a service that is late from one that is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The log of the store is never longer (failure rule A15).
+const LOG_MAX: u64 = 256 << 20;
 /// How long a stop may be on its way.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -89,6 +91,10 @@ pub struct Totals {
     pub deadly: u64,
     /// The processes that died of them.
     pub deaths: u64,
+    /// The longest log of the store that was met before a fault, in bytes.
+    pub log_longest: u64,
+    /// The most memory that a process had, in KiB, as far as it was asked before a fault.
+    pub memory_most: u64,
     /// The longest time from the end of a fault to an accepted submit.
     pub recovery_longest: Duration,
 }
@@ -123,6 +129,7 @@ impl Victim {
             self.server.start().await?;
         }
         self.server.count_joined().await;
+        self.measure();
         match fault {
             Fault::Kill => kill::suffer(self, chance).await,
             Fault::Term => term::suffer(self, chance).await,
@@ -133,6 +140,16 @@ impl Victim {
             Fault::Forget => forget::suffer(self, chance).await,
             Fault::Deadly => deadly::suffer(self).await,
         }
+    }
+
+    /// How long the log and how large the process is.
+    pub fn measure(&mut self) {
+        let log = std::fs::metadata(self.server.log()).map_or(0, |it| it.len());
+        self.totals.log_longest = self.totals.log_longest.max(log);
+        if log > LOG_MAX {
+            self.violations.push(format!("the log of the store has {log} bytes"));
+        }
+        self.totals.memory_most = self.totals.memory_most.max(self.server.memory_kibibytes().unwrap_or(0));
     }
 
     /// Submits until one is accepted; later than it may be is a violation.

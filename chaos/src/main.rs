@@ -72,6 +72,9 @@ struct Arguments {
     /// Keep finished jobs only so many seconds, so that prune runs all the time
     #[arg(long)]
     retention: Option<u64>,
+    /// Answer jobs with the results of earlier ones where they are known
+    #[arg(long)]
+    cache: bool,
     /// The size in MiB of the file system that the fault full fills
     #[arg(long, default_value_t = 256)]
     disk: usize,
@@ -139,6 +142,7 @@ fn start(arguments: Arguments) -> Result<bool, Failure> {
         rate: arguments.rate,
         images: arguments.images,
         retention: arguments.retention.map(Duration::from_secs),
+        is_caching: arguments.cache,
         disk_mebibytes: arguments.disk,
     };
     eprintln!("--seed {seed} replays these requests and faults");

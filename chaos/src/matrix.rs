@@ -22,7 +22,7 @@ use crate::load::Load;
 use crate::model::Model;
 use crate::receiver::Receivers;
 use crate::run;
-use crate::server::{CHECKPOINT, LEASE, Server};
+use crate::server::{LEASE, Server, Settings};
 use crate::store_rows;
 use crate::truth::Truth;
 
@@ -104,7 +104,11 @@ impl Combination {
     async fn run(&self, binary: &Path, folder: &Path, seed: u64) -> Result<Vec<String>, Failure> {
         let is_pruned = self.place == "prune";
         std::fs::create_dir_all(folder.join("scratch"))?;
-        let mut server = Server::prepare(binary, folder, if is_pruned { "1s" } else { "30d" }, CHECKPOINT)?;
+        let mut settings = Settings::default();
+        if is_pruned {
+            settings.retention = "1s".to_owned();
+        }
+        let mut server = Server::prepare(binary, folder, &settings)?;
         let truth = Truth::write(seed, &server.objects)?;
         let model = Model::create(&folder.join("model.jsonl"))?;
         let receivers = Receivers::listen(seed).await?;

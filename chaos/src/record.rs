@@ -11,6 +11,7 @@ const VIOLATIONS_SHOWN: usize = 30;
 pub fn print(plan: &Plan, outcome: &Outcome) -> String {
     let Outcome { totals, compared, .. } = outcome;
     let seconds = |it: std::time::Duration| format!("{:.1} s", it.as_secs_f64());
+    let mebibytes = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
     let faults: Vec<String> = plan.faults.iter().map(|it| format!("{it:?}").to_lowercase()).collect();
     let disk = if outcome.is_mounted { format!("tmpfs of {} MiB", plan.disk_mebibytes) } else { "a folder".to_owned() };
     let rows = [
@@ -18,6 +19,7 @@ pub fn print(plan: &Plan, outcome: &Outcome) -> String {
         ("faults of a round", faults.join(",")),
         ("data directory", disk),
         ("finished jobs kept", plan.retention.map_or_else(|| "all".to_owned(), seconds)),
+        ("answered with earlier results", if plan.is_caching { "where they are known" } else { "never" }.to_owned()),
         ("length", seconds(outcome.length)),
         ("kills (SIGKILL)", totals.kills.to_string()),
         ("orderly stops (SIGTERM)", totals.terms.to_string()),
@@ -35,6 +37,8 @@ pub fn print(plan: &Plan, outcome: &Outcome) -> String {
         ("images without fsynced writes too, each lacking jobs", totals.false_images.to_string()),
         ("jobs whose object ended every process that read it", totals.deadly.to_string()),
         ("processes that died of them", totals.deaths.to_string()),
+        ("longest log of the store before a fault, MiB", mebibytes(totals.log_longest)),
+        ("most memory of the service, MiB", mebibytes(totals.memory_most << 10)),
         ("longest from the end of a fault to an accepted job", seconds(totals.recovery_longest)),
         ("submits sent", compared.sent.to_string()),
         ("accepted (200)", compared.accepted.to_string()),

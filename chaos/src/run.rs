@@ -13,7 +13,7 @@ use crate::fault::{Fault, Schedule, Totals, Victim};
 use crate::load::Load;
 use crate::model::Model;
 use crate::receiver::Receivers;
-use crate::server::{CHECKPOINT, Server};
+use crate::server::{Server, Settings};
 use crate::store_rows;
 use crate::truth::Truth;
 
@@ -50,6 +50,8 @@ pub struct Plan {
     pub images: usize,
     /// How long finished jobs are kept, if they are to be pruned.
     pub retention: Option<Duration>,
+    /// Whether jobs are answered with the results of earlier ones.
+    pub is_caching: bool,
     /// The size of the file system that is filled.
     pub disk_mebibytes: usize,
 }
@@ -82,8 +84,11 @@ pub async fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let disk = disk(plan)?;
     let scratch = plan.folder.join("scratch");
     std::fs::create_dir_all(&scratch)?;
-    let retention = plan.retention.map_or_else(|| "30d".to_owned(), |it| format!("{}s", it.as_secs()));
-    let mut server = Server::prepare(&plan.binary, &plan.folder, &retention, CHECKPOINT)?;
+    let mut settings = Settings { is_caching: plan.is_caching, ..Settings::default() };
+    if let Some(retention) = plan.retention {
+        settings.retention = format!("{}s", retention.as_secs());
+    }
+    let mut server = Server::prepare(&plan.binary, &plan.folder, &settings)?;
     let truth = Truth::write(plan.seed, &server.objects)?;
     let model = Model::create(&plan.folder.join("model.jsonl"))?;
     let receivers = Receivers::listen(plan.seed).await?;
@@ -200,6 +205,7 @@ pub async fn come_to_rest(victim: &mut Victim) -> Result<(), Failure> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     victim.server.count_joined().await;
+    victim.measure();
     victim.server.signal(Signal::TERM)?;
     match victim.server.ended(Duration::from_secs(30)).await? {
         Some(status) if status.success() => {}

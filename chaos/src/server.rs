@@ -26,8 +26,8 @@ pub const CALLBACK_ATTEMPTS: u32 = 200;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A service that is too busy to tell a counter by then is not asked again before the next fault.
 const COUNTED_WITHIN: Duration = Duration::from_secs(2);
-/// After how many bytes of an object its running digest is stored: often, since the objects are small.
-pub const CHECKPOINT: &str = "4MiB";
+/// Often, since the objects are small.
+const CHECKPOINT: &str = "4MiB";
 const BUCKET: &str = "chaos-1250000000";
 const REGION: &str = "local";
 
@@ -35,6 +35,23 @@ const REGION: &str = "local";
 struct Credentials {
     secret_id: String,
     secret_key: String,
+}
+
+/// What is configured differently from run to run.
+#[derive(Debug)]
+pub struct Settings {
+    /// How long finished jobs are kept.
+    pub retention: String,
+    /// After how many bytes of an object its running digest is stored.
+    pub checkpoint: &'static str,
+    /// Whether jobs are answered with the results of earlier ones.
+    pub is_caching: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { retention: "30d".to_owned(), checkpoint: CHECKPOINT, is_caching: false }
+    }
 }
 
 /// Folders, configuration and, while it runs, the process.
@@ -60,9 +77,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes folders and configuration; `retention` is how long finished jobs are kept, `checkpoint` after how many bytes of an
-    /// object its running digest is stored.
-    pub fn prepare(binary: &Path, folder: &Path, retention: &str, checkpoint: &str) -> Result<Server, Failure> {
+    /// Makes folders and configuration.
+    pub fn prepare(binary: &Path, folder: &Path, settings: &Settings) -> Result<Server, Failure> {
+        let Settings { retention, checkpoint, is_caching } = settings;
         let binary = binary
             .canonicalize()
             .map_err(|error| Failure::new(format!("{}: {error}; build it, or name another", binary.display())))?;
@@ -73,6 +90,7 @@ impl Server {
             "data_dir = {data:?}\ndefault_bucket = \"{BUCKET}\"\nadmin_listen = \"127.0.0.1:0\"\n\
              [worker]\nlease = \"{}s\"\ngrace = \"10s\"\ncheckpoint = {checkpoint:?}\n\
              [store]\nretention = \"{retention}\"\n\
+             [cache]\nresults = {is_caching}\n\
              [callback]\nattempts = {CALLBACK_ATTEMPTS}\nallow_networks = [\"127.0.0.0/8\"]\n\
              delays = [\"0s\", \"100ms\", \"300ms\", \"1s\"]\n\
              [[bucket]]\nname = \"{BUCKET}\"\nregion = \"{REGION}\"\nstorage = \"fs://{}\"\n",
@@ -228,6 +246,13 @@ impl Server {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.ok()?;
         answer.lines().find_map(|line| line.strip_prefix("hashlane_reads_joined_total "))?.trim().parse().ok()
+    }
+
+    /// The most memory that the process has had, in KiB.
+    pub fn memory_kibibytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid().ok()?.as_raw_nonzero())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
     }
 
     /// Its process.

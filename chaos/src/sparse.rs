@@ -20,7 +20,7 @@ use sha2::Digest;
 
 use crate::chance::Chance;
 use crate::failure::Failure;
-use crate::server::Server;
+use crate::server::{Server, Settings};
 use crate::truth::hex;
 
 /// The object's key.
@@ -59,7 +59,7 @@ impl Killed {
 
 /// Hashes an object of so many bytes while the service is killed so often; gives the record and whether the promises were kept.
 pub async fn run(binary: &Path, folder: &Path, seed: u64, bytes: u64, kills: u64) -> Result<(String, bool), Failure> {
-    let mut server = Server::prepare(binary, folder, "30d", "256MiB")?;
+    let mut server = Server::prepare(binary, folder, &Settings { checkpoint: "256MiB", ..Settings::default() })?;
     let places = places(seed, bytes);
     let file = File::create_new(server.objects.join(KEY))?;
     file.set_len(bytes)?;
