@@ -8,11 +8,11 @@ use hashlane_store::HoldBack;
 use crate::chance::chance;
 use crate::receivers::Silence;
 
-/// A callback is postponed for as long as its receiver has been silent, so that a backlog that cannot be sent is looked at
-/// ever more rarely; but for no less than this, so that it is not looked at all the time,
-const POSTPONED_MIN: Duration = Duration::from_secs(2);
-/// and for no more than this, up to twice which a receiver that is well again waits for the last of its backlog.
-const POSTPONED_MAX: Duration = Duration::from_secs(5 * 60);
+/// A callback is postponed for half as long as its receiver has been silent, up to as long, so that a backlog that cannot be
+/// sent is looked at ever more rarely; but as if that were no less than this, so that it is not looked at all the time,
+const SILENCE_MIN: Duration = Duration::from_secs(4);
+/// and no more than this, which a receiver that is well again waits at most for the last of its backlog.
+const SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// By how much jitter may lengthen the pause that a receiver wishes: as much as those of the schedule (spec section 9).
 const AFTER_STRETCH: f64 = 0.2;
@@ -50,16 +50,16 @@ impl DeliverySchedule {
         match silent_for {
             None => Outcome::GivenBack,
             Some(silent_for) => Outcome::Postponed {
-                delay: silent_for.clamp(POSTPONED_MIN, POSTPONED_MAX).mul_f64(1.0 + chance()),
+                delay: silent_for.clamp(SILENCE_MIN, SILENCE_MAX).mul_f64(0.5 + 0.5 * chance()),
                 said: NOT_SENT.into(),
             },
         }
     }
 
-    /// For callbacks that become due while their receiver is silent: as long as those that are postponed now. Without
-    /// jitter, since they come one after another.
+    /// For callbacks that become due while their receiver is silent: as short as any that is postponed now. Without jitter,
+    /// since they come one after another.
     pub(crate) fn hold_back(silence: &Silence) -> HoldBack {
-        let delay = silence.since.clamp(POSTPONED_MIN, POSTPONED_MAX);
+        let delay = silence.since.clamp(SILENCE_MIN, SILENCE_MAX) / 2;
         HoldBack { delay, lasts: delay.max(silence.until), said: NOT_SENT.into() }
     }
 }
@@ -118,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn callbacks_are_held_back_as_long_as_the_silence_so_far_and_until_the_next_attempt_is_due() {
-        for (since, until, delay, lasts) in [(0, 1, 2, 2), (10, 60, 10, 60), (1_000_000, 60, 300, 300)] {
+    fn callbacks_are_held_back_for_half_the_silence_so_far_and_until_the_next_attempt_is_due() {
+        for (since, until, delay, lasts) in [(0, 1, 2, 2), (10, 60, 5, 60), (1_000_000, 60, 150, 150)] {
             let silence = Silence { since: Duration::from_secs(since), until: Duration::from_secs(until) };
             let hold = DeliverySchedule::hold_back(&silence);
             assert_eq!((hold.delay, hold.lasts), (Duration::from_secs(delay), Duration::from_secs(lasts)));
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_callback_that_finds_no_room_waits_for_its_turn_or_the_longer_the_longer_its_receiver_is_silent() {
         assert_eq!(schedule().no_room(None), Outcome::GivenBack);
-        for (silent_for, least, most) in [(0, 2, 4), (60, 60, 120), (1_000_000, 300, 600)] {
+        for (silent_for, least, most) in [(0, 2, 4), (60, 30, 60), (1_000_000, 150, 300)] {
             match schedule().no_room(Some(Duration::from_secs(silent_for))) {
                 Outcome::Postponed { delay, .. } => {
                     assert!((Duration::from_secs(least)..=Duration::from_secs(most)).contains(&delay), "{delay:?}");
