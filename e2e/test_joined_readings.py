@@ -65,6 +65,26 @@ def test_jobs_of_one_reading_survive_a_kill_in_its_middle(new_server):
 
 
 @pytest.mark.slow
+def test_jobs_of_one_reading_share_it_again_after_every_kill(new_server):
+    """After the first kill each stores a checkpoint, so that after the second each has one of its own."""
+    server = new_server('[worker]\ncheckpoint = "64MiB"\n').start()
+    objects.write_sparse(server.objects / "huge", SIZE)
+    begin = paused(server)
+    client = server.sdk()
+    ids = [submit(client, server.bucket, "huge", "SHA256")["JobId"] for _ in range(20)]
+    begin()
+    for _ in range(2):
+        until("the middle", lambda: read_bytes(server, "sha256") > SIZE // 4, seconds=60)
+        server.kill()
+        server.start()
+    client = server.sdk()
+    ended = finished(client, server.bucket, *ids, seconds=120)
+    assert {(job["State"], digest(job)) for job in ended.values()} == {("Success", TRUTH["SHA256"])}
+    again = read_bytes(server, "sha256")
+    assert again < 2 * SIZE, f"{again} bytes were read by {len(ids)} jobs for an object of {SIZE}"
+
+
+@pytest.mark.slow
 def test_a_job_that_is_cancelled_takes_nothing_from_those_who_share_its_reading(new_server):
     server = new_server().start()
     objects.write_sparse(server.objects / "huge", SIZE)

@@ -97,6 +97,19 @@ impl Checkpoints {
     }
 }
 
+/// How many bytes a checkpoint would spare if it can be followed, which is found out when the object is looked at; 0 for what is
+/// none.
+pub(crate) fn spared_bytes(checkpoint: &Checkpoint) -> u64 {
+    state_of(checkpoint).map_or(0, |state| state.message_bytes())
+}
+
+fn state_of(checkpoint: &Checkpoint) -> Option<State> {
+    let (bytes, _) = checkpoint.as_bytes().split_last_chunk::<SEAL_BYTES>()?;
+    let (_, rest) = bytes.split_first_chunk::<1>()?;
+    let (identity_bytes, rest) = rest.split_first_chunk()?;
+    State::from_bytes(rest.get(usize::from(u16::from_le_bytes(*identity_bytes))..)?)
+}
+
 fn seal_of(object: &ObjectRef, bytes: &[u8]) -> [u8; SEAL_BYTES] {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     for part in [object.bucket.as_str().as_bytes(), &[0], object.key.as_bytes(), &[0], bytes] {
@@ -115,6 +128,16 @@ mod tests {
     fn checkpoints(key: &str, identity: &str) -> Checkpoints {
         let bucket = BucketName::parse("photos-1250000000").expect("a bucket name");
         Checkpoints::new(ObjectRef { bucket, key: key.into() }, identity.into(), 100)
+    }
+
+    #[test]
+    fn what_a_checkpoint_spares_is_known_before_it_is_believed() {
+        let state = state(Algorithm::Md5);
+        let sealed = checkpoints("k", "v1").seal(&state);
+        assert_eq!(spared_bytes(&sealed), state.message_bytes());
+        for damaged in [vec![], vec![1], vec![1, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0], vec![0; 20]] {
+            assert_eq!(spared_bytes(&Checkpoint::from_bytes(damaged)), 0);
+        }
     }
 
     fn state(algorithm: Algorithm) -> State {

@@ -24,15 +24,21 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use hashlane_job::{Checkpoint, FailureCode, JobError, ObjectRef};
 use hashlane_lanes::Algorithm;
 
+use crate::checkpoint::spared_bytes;
 use crate::hashed::Whole;
 use crate::readings::Readings;
 use crate::{HashRequest, Meter, ReadProgress};
+
+/// Who is ahead of a reading by no more than this joins it all the same: the reading passes these bytes in any case, and two
+/// readings would read all that comes after them twice. As much as is read again after a kill (the default of `worker.checkpoint`).
+const AHEAD_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// The work of a reading.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Whole, JobError>> + Send>>;
@@ -120,8 +126,9 @@ impl Reading {
 
     /// Makes the request a member, when the reading gives him what he asked for.
     pub(crate) fn admit(self: &Arc<Self>, request: &HashRequest, may_be_late: bool) -> Option<Admitted> {
+        let read_bytes = self.meter.read_bytes.load(Ordering::Relaxed);
         let mut circle = self.circle();
-        if !circle.fits(request, may_be_late) {
+        if !circle.fits(request, may_be_late, read_bytes) {
             return None;
         }
         add_new(&mut circle.algorithms, &request.algorithms);
@@ -196,12 +203,15 @@ impl fmt::Debug for Reading {
 }
 
 impl Circle {
-    fn fits(&self, request: &HashRequest, may_be_late: bool) -> bool {
+    fn fits(&self, request: &HashRequest, may_be_late: bool, read_bytes: u64) -> bool {
         let computed = request.algorithms.iter().all(|algorithm| self.algorithms.contains(algorithm));
         match self.phase {
             Phase::Closed => false,
-            // Who has a checkpoint of his own is ahead of a reading that did not begin there.
-            Phase::Open => computed && may_be_late && !self.refuses_late && request.checkpoint.is_none(),
+            // Who has a checkpoint of his own may be far ahead of a reading that did not begin there.
+            Phase::Open => {
+                let ahead = |own: &Checkpoint| spared_bytes(own).saturating_sub(read_bytes) > AHEAD_BYTES_MAX;
+                computed && may_be_late && !self.refuses_late && !request.checkpoint.as_ref().is_some_and(ahead)
+            }
             // A checkpoint is of certain algorithms, and with others it would be worth nothing.
             Phase::Gathering if request.checkpoint.is_some() || !self.checkpoints.is_empty() => {
                 computed && self.algorithms.iter().all(|algorithm| request.algorithms.contains(algorithm))
@@ -382,5 +392,38 @@ mod tests {
             assert_eq!(early.progress.checkpoint(), Some(checkpoint.clone()));
         }
         assert_eq!(plain.progress.checkpoint(), None, "one member stores it for those who need none");
+    }
+
+    /// After a kill every job of a reading may have a checkpoint of about the same place, and they come one after another.
+    #[test]
+    fn who_has_a_checkpoint_joins_a_reading_that_is_not_far_behind() {
+        let first = request(false);
+        let reading = Arc::new(Reading::new(&first));
+        reading.admit(&first, true).expect("it gathers");
+        reading.open();
+        reading.meter.begin(1 << 30, 1 << 40);
+        for (spared_bytes, joins) in [
+            (0, true),
+            (1 << 29, true),
+            ((1 << 30) + AHEAD_BYTES_MAX, true),
+            ((1 << 30) + AHEAD_BYTES_MAX + 64, false),
+            (1 << 39, false),
+        ] {
+            let joined =
+                reading.admit(&HashRequest { checkpoint: Some(sparing(spared_bytes)), ..request(false) }, true);
+            assert_eq!(joined.is_some(), joins, "{spared_bytes}");
+        }
+    }
+
+    /// A checkpoint after so many bytes, a multiple of a block.
+    fn sparing(bytes: u64) -> Checkpoint {
+        let mut hasher = hashlane_lanes::Hasher::new(Algorithm::Md5);
+        hasher.update(&[0; 64]);
+        let mut state = hasher.export().expect("MD5 can be taken up").to_bytes();
+        state[1..9].copy_from_slice(&bytes.to_le_bytes());
+        let mut sealed = vec![1, 2, 0, b'v', b'1'];
+        sealed.extend(state);
+        sealed.extend([0; 8]);
+        Checkpoint::from_bytes(sealed)
     }
 }
