@@ -180,7 +180,7 @@ async fn beside_hostile(binary: &Path, hostile: usize) -> Result<(), Failure> {
         (0..HOSTILE).map(move |number| Some(format!("http://127.0.{}.{}:{port}/", 3 + number / 250, number % 250 + 1)))
     };
     let (prepared, first) = Prepared::submits_to(&server.client, &at(healthy.port).collect::<Vec<_>>()).await?;
-    drive(server.address, &prepared, CONNECTIONS, Until::Count(hostile - first.len()), false).await?;
+    drive(server.address, &prepared, CONNECTIONS, Until::Count(hostile.saturating_sub(first.len())), false).await?;
     for _ in 0..hostile {
         arrival(&mut healthy).await?;
     }
@@ -197,7 +197,7 @@ async fn beside_hostile(binary: &Path, hostile: usize) -> Result<(), Failure> {
         targets.push(Some(format!("http://{host}:{trap}/")));
     }
     let (prepared, first) = Prepared::submits_to(&server.client, &targets).await?;
-    drive(server.address, &prepared, CONNECTIONS, Until::Count(hostile - first.len()), false).await?;
+    drive(server.address, &prepared, CONNECTIONS, Until::Count(hostile.saturating_sub(first.len())), false).await?;
     let mut took = Vec::new();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(45) {
