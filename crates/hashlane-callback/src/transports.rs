@@ -22,6 +22,8 @@ use crate::webhook::Webhook;
 pub struct CallbackOptions {
     /// Networks that are sent to although the guard refuses them otherwise: loopback, private, link-local.
     pub allow_networks: Vec<IpNet>,
+    /// Names that are sent to wherever they lead, in lower case: receivers inside, whose addresses are not known beforehand.
+    pub allow_hosts: Vec<String>,
     /// Ports that URLs may name, their default ports included; empty is every port.
     pub ports: Vec<u16>,
     /// Certificates in PEM that are trusted beside those of the system.
@@ -43,6 +45,7 @@ impl Default for CallbackOptions {
     fn default() -> CallbackOptions {
         CallbackOptions {
             allow_networks: Vec::new(),
+            allow_hosts: Vec::new(),
             ports: Vec::new(),
             ca_file: None,
             signing_secrets: Vec::new(),
@@ -79,7 +82,8 @@ impl Transports {
             return Err("the timeouts of callbacks must not be zero".into());
         }
         let guard = Arc::new(Guard::new(options.allow_networks));
-        let connector = GuardedConnector { guard, resolver, timeout: options.connect_timeout };
+        let allow_hosts = options.allow_hosts.into();
+        let connector = GuardedConnector { guard, allow_hosts, resolver, timeout: options.connect_timeout };
         let roots = Roots::new(options.ca_file.as_deref())?;
         let queues = MessageQueues::new(&options.brokers, &roots, options.timeout)?;
         let secrets = Secrets { all: options.signing_secrets, buckets: options.bucket_secrets };

@@ -400,6 +400,26 @@ async fn a_name_that_changes_to_a_forbidden_address_is_never_connected_to() {
     assert_eq!(inside.connections(), 0);
 }
 
+/// Failure rule D3.
+#[tokio::test]
+async fn a_name_that_is_allowed_is_sent_to_wherever_it_leads_and_no_other() {
+    let inside = Receiver::start(Reply::ok()).await;
+    let port = inside.address.port();
+    let resolver = Flipping::new(&[&[[127, 0, 0, 1]]]);
+    let options = CallbackOptions { allow_hosts: vec!["receiver.example".into()], ..options(PATIENT, &[]) };
+    let transports = Transports::with_resolver(options, resolver).expect("fine");
+    for allowed in ["receiver.example", "RECEIVER.example", "receiver.example."] {
+        let target = url(format!("http://{allowed}:{port}/"));
+        assert_eq!(transports.send(&target, &message()).await, delivered("200 OK"), "{allowed}");
+    }
+    let connections = inside.connections();
+    for other in ["a.receiver.example", "receiver.example.evil", "xreceiver.example", "127.0.0.1"] {
+        let sent = transports.send(&url(format!("http://{other}:{port}/")), &message()).await;
+        assert!(matches!(sent, Sent::Never { .. }), "{other}: {sent:?}");
+    }
+    assert_eq!(inside.connections(), connections);
+}
+
 #[tokio::test]
 async fn of_several_addresses_only_those_that_pass_are_connected_to() {
     let inside = Receiver::start_on([127, 0, 0, 1], Reply::ok()).await;

@@ -196,6 +196,7 @@ pub(crate) fn transports(config: &Config) -> Result<Transports, Failure> {
     let bucket_secrets = own.map(|bucket| (bucket.name.clone(), bucket.signing_secrets.clone()));
     let transports = Transports::new(CallbackOptions {
         allow_networks: config.callback.allow_networks.clone(),
+        allow_hosts: config.callback.allow_hosts.clone(),
         ports: config.callback.ports.clone(),
         ca_file: config.callback.ca_file.clone(),
         signing_secrets: config.callback.signing_secrets.clone(),

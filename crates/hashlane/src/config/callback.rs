@@ -27,6 +27,7 @@ pub(crate) struct Callback {
     pub(crate) in_flight: u64,
     pub(crate) json_array: bool,
     pub(crate) allow_networks: Vec<IpNet>,
+    pub(crate) allow_hosts: Vec<String>,
     /// Empty is every port.
     pub(crate) ports: Vec<u16>,
     pub(crate) ca_file: Option<PathBuf>,
@@ -51,6 +52,7 @@ pub(super) fn read_callback(
         in_flight: table.read("in_flight", Kind::Number, "256", count::<1, 10_000>)?,
         json_array: table.read("json_array", Kind::Boolean, "false", boolean)?,
         allow_networks: table.read_list("allow_networks", loopback, address::network)?,
+        allow_hosts: table.read_list("allow_hosts", &[], address::domain)?,
         ports: table.read_numbers("ports", port)?,
         ca_file: table.read_optional("ca_file", Kind::Text, address::path)?,
         signing_secrets: read_signing_secrets(&table)?,
