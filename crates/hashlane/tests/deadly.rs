@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -22,13 +22,14 @@ fn store(folder: &Path, key: &str, content: &[u8]) {
     fs::write(folder.join("hashlane-data/buckets/local-1250000000").join(key), content).expect("written");
 }
 
-fn start(folder: &Path) -> Server {
+/// The service, or how it ended before it was ready: a deadly job may be taken up before that.
+fn start(folder: &Path) -> Result<Server, (ExitStatus, String)> {
     let program = hashlane(folder).get_program().to_owned();
     let script =
         format!("ulimit -v {ADDRESS_SPACE_KIB} && ulimit -c 0 && exec \"$0\" serve --listen 127.0.0.1:0 --admin off");
     let mut command = Command::new("/bin/sh");
     command.env_clear().env("HASHLANE_DEADLY_OBJECTS", "1").current_dir(folder);
-    Server::start_command(command.arg("-c").arg(script).arg(program))
+    Server::start_or_end(command.arg("-c").arg(script).arg(program))
 }
 
 fn jobs(folder: &Path, ids: &[String]) -> Vec<Value> {
@@ -52,7 +53,8 @@ fn deadly_objects_fail_their_own_jobs_after_three_deaths_each_and_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let good_jobs = std::env::var("HASHLANE_TEST_JOBS").map_or(GOOD, |it| it.parse().expect("a number"));
-    let mut server = start(folder);
+    let mut started = start(folder);
+    assert!(started.is_ok(), "there is nothing yet that it could die of");
     store(folder, "good", b"abc");
     let deadly_keys = ["first.abort", "second.memory", "third.panic"].map(str::to_owned);
     deadly_keys.iter().for_each(|key| store(folder, key, b"abc"));
@@ -70,19 +72,21 @@ fn deadly_objects_fail_their_own_jobs_after_three_deaths_each_and_no_other() {
 
     let mut log = String::new();
     let mut deaths = 0;
-    for start_number in 0.. {
-        assert!(start_number < STARTS_MAX, "it dies on: {log}");
-        let (status, said) = match server
-            .await_end_or(|| jobs(folder, &deadly).iter().filter(|it| it["state"] == "Failed").count() == deadly.len())
-        {
-            Some(ended) => ended,
-            None => break,
+    let all_failed = || jobs(folder, &deadly).iter().filter(|it| it["state"] == "Failed").count() == deadly.len();
+    let server = loop {
+        let (status, said) = match started {
+            Ok(mut server) => match server.await_end_or(all_failed) {
+                Some(ended) => ended,
+                None => break server,
+            },
+            Err(ended) => ended,
         };
         assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{said}");
         deaths += 1;
         log += &said;
-        server = start(folder);
-    }
+        assert!(deaths < STARTS_MAX, "it dies on: {log}");
+        started = start(folder);
+    };
     for ids in ids.chunks(40) {
         let args: Vec<&str> = ["job", "wait"].into_iter().chain(ids.iter().map(String::as_str)).collect();
         let waited = run(folder, &args);

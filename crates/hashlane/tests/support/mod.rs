@@ -57,6 +57,14 @@ impl Server {
     }
 
     pub fn start_command(command: &mut Command) -> Server {
+        match Server::start_or_end(command) {
+            Ok(server) => server,
+            Err((status, said)) => panic!("no ready line but {status}; stderr: {said}"),
+        }
+    }
+
+    /// As [`Server::start_command`], for a process that may die before it is ready: its status and stderr then.
+    pub fn start_or_end(command: &mut Command) -> Result<Server, (ExitStatus, String)> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         let err = BufReader::new(child.stderr.take().expect("piped"));
@@ -75,14 +83,14 @@ impl Server {
         out.read_line(&mut ready).expect("readable");
         if !ready.starts_with("ready") {
             let _ = child.kill();
-            panic!("no ready line but {ready:?}; stderr: {}", stderr.join().expect("readable"));
+            return Err((child.wait().expect("the process ends"), stderr.join().expect("readable")));
         }
         let stdout = std::thread::spawn(move || {
             let mut text = String::new();
             let _ = out.read_to_string(&mut text);
             text
         });
-        Server { child, ready: ready.trim_end().to_owned(), stdout: Some(stdout), stderr: Some(stderr), log }
+        Ok(Server { child, ready: ready.trim_end().to_owned(), stdout: Some(stdout), stderr: Some(stderr), log })
     }
 
     /// The value of `api=` or `admin=` in the ready line.
