@@ -26,6 +26,20 @@ def paused(server):
     return lambda: server.command("queue", "update", queue, "--state", "active").check_returncode()
 
 
+def submitted_at_once(server, count):
+    """So many jobs for the huge object that begin together."""
+    objects.write_sparse(server.objects / "huge", SIZE)
+    begin = paused(server)
+    ids = [submit(server.sdk(), server.bucket, "huge", "SHA256")["JobId"] for _ in range(count)]
+    begin()
+    return ids
+
+
+def all_right(server, ids):
+    ended = finished(server.sdk(), server.bucket, *ids, seconds=120)
+    assert {(job["State"], digest(job)) for job in ended.values()} == {("Success", TRUTH["SHA256"])}
+
+
 @pytest.mark.slow
 def test_a_thousand_identical_jobs_read_their_object_once_and_each_calls_back(new_server, receiver):
     server = new_server(TEST_CONFIG).start()
@@ -48,17 +62,11 @@ def test_jobs_of_one_reading_survive_a_kill_in_its_middle(new_server):
     Crash point K4.
     """
     server = new_server('[worker]\ncheckpoint = "256MiB"\n').start()
-    objects.write_sparse(server.objects / "huge", SIZE)
-    begin = paused(server)
-    client = server.sdk()
-    ids = [submit(client, server.bucket, "huge", "SHA256")["JobId"] for _ in range(50)]
-    begin()
+    ids = submitted_at_once(server, 50)
     until("the middle", lambda: read_bytes(server, "sha256") > SIZE // 3, seconds=60)
     server.kill()
     server.start()
-    client = server.sdk()
-    ended = finished(client, server.bucket, *ids, seconds=120)
-    assert {(job["State"], digest(job)) for job in ended.values()} == {("Success", TRUTH["SHA256"])}
+    all_right(server, ids)
     again = read_bytes(server, "sha256")
     # One goes on from the checkpoint of the reading, the others share one that they begin anew.
     assert again < 2 * SIZE, f"{again} bytes were read again"
@@ -68,18 +76,12 @@ def test_jobs_of_one_reading_survive_a_kill_in_its_middle(new_server):
 def test_jobs_of_one_reading_share_it_again_after_every_kill(new_server):
     """After the first kill each stores a checkpoint, so that after the second each has one of its own."""
     server = new_server('[worker]\ncheckpoint = "64MiB"\n').start()
-    objects.write_sparse(server.objects / "huge", SIZE)
-    begin = paused(server)
-    client = server.sdk()
-    ids = [submit(client, server.bucket, "huge", "SHA256")["JobId"] for _ in range(20)]
-    begin()
+    ids = submitted_at_once(server, 20)
     for _ in range(2):
         until("the middle", lambda: read_bytes(server, "sha256") > SIZE // 4, seconds=60)
         server.kill()
         server.start()
-    client = server.sdk()
-    ended = finished(client, server.bucket, *ids, seconds=120)
-    assert {(job["State"], digest(job)) for job in ended.values()} == {("Success", TRUTH["SHA256"])}
+    all_right(server, ids)
     again = read_bytes(server, "sha256")
     assert again < 2 * SIZE, f"{again} bytes were read by {len(ids)} jobs for an object of {SIZE}"
 
@@ -87,11 +89,8 @@ def test_jobs_of_one_reading_share_it_again_after_every_kill(new_server):
 @pytest.mark.slow
 def test_a_job_that_is_cancelled_takes_nothing_from_those_who_share_its_reading(new_server):
     server = new_server().start()
-    objects.write_sparse(server.objects / "huge", SIZE)
-    begin = paused(server)
+    ids = submitted_at_once(server, 3)
     client = server.sdk()
-    ids = [submit(client, server.bucket, "huge", "SHA256")["JobId"] for _ in range(3)]
-    begin()
     until("the middle", lambda: read_bytes(server, "sha256") > SIZE // 4, seconds=60)
     assert {job["State"] for job in query(client, server.bucket, *ids)} == {"Running"}
     # The first is the one that drives the reading and stores its checkpoints.

@@ -483,7 +483,8 @@ async fn a_receiver_that_is_well_again_gets_its_whole_backlog() {
     assert!(well.elapsed() < Duration::from_secs(6 * 60 + 12), "{:?}", well.elapsed());
 }
 
-/// D5, D6: receivers that are many and different, and all hang.
+/// Receivers that are many and different, and all hang.
+///
 /// Failure rule D6.
 #[tokio::test(start_paused = true)]
 async fn hundreds_of_hanging_receivers_delay_a_new_healthy_one_by_less_than_a_second() {
