@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hashlane_job::{
     Attempt, AttemptOutcome, CallbackTarget, Event, FailureCode, FileFacts, JobError, JobState, LeaseToken, Notify,
-    ObjectVersion, Outcome, Reply, Stage, Timestamp,
+    NotifyAddress, ObjectVersion, Outcome, Reply, Stage, Timestamp,
 };
 use hashlane_lanes::Algorithm;
 use rusqlite::{OptionalExtension, Row};
@@ -206,6 +206,13 @@ impl Held {
         writer.tally.enter(self.key, Place::Delivering);
         if hold.is_none() {
             writer.wake(Stage::Deliver);
+        } else {
+            // As the worker counts those that it postpones itself.
+            let kind = match target.address {
+                NotifyAddress::Url(_) => "url",
+                NotifyAddress::Mq(_) => "tdmq",
+            };
+            metrics::counter!("hashlane_callbacks_total", "kind" => kind, "outcome" => "postponed").increment(1);
         }
         Ok(())
     }
